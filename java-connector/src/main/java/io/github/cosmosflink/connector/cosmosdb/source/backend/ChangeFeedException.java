@@ -4,7 +4,10 @@ package io.github.cosmosflink.connector.cosmosdb.source.backend;
 import java.io.IOException;
 import javax.annotation.Nullable;
 
-/** Any failure that comes from the core, with the service's own account of it. Codes: docs/native-interface.md. */
+/**
+ * Any failure that comes from the core, with the service's own account of it. Codes:
+ * docs/native-interface.md.
+ */
 public class ChangeFeedException extends IOException {
 
     private static final long serialVersionUID = 1L;
@@ -32,7 +35,11 @@ public class ChangeFeedException extends IOException {
     }
 
     private static String describe(
-            String code, String message, int httpStatus, int subStatus, @Nullable String activityId) {
+            String code,
+            String message,
+            int httpStatus,
+            int subStatus,
+            @Nullable String activityId) {
         StringBuilder text = new StringBuilder(code).append(": ").append(message);
         if (httpStatus != 0) {
             text.append(" (status ").append(httpStatus).append('/').append(subStatus);

@@ -22,7 +22,9 @@ public final class ChangeFeedMetrics {
         RETRIES,
         /** Request charge, thousandths of an RU, counter. */
         REQUEST_CHARGE_MILLIS,
-        /** Documents dropped because a re-read page held them again at or below the mark, counter. */
+        /**
+         * Documents dropped because a re-read page held them again at or below the mark, counter.
+         */
         ALREADY_EMITTED,
         /** Documents read again after a merge voided the mark, counter. */
         REPEATED_AFTER_MERGE,
@@ -37,7 +39,10 @@ public final class ChangeFeedMetrics {
     public ChangeFeedMetrics(long[] values) {
         if (values.length != Metric.values().length) {
             throw new IllegalArgumentException(
-                    "expected " + Metric.values().length + " metrics from the core, found " + values.length);
+                    "expected "
+                            + Metric.values().length
+                            + " metrics from the core, found "
+                            + values.length);
         }
         this.values = values.clone();
     }

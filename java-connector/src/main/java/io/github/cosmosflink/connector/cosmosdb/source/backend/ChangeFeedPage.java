@@ -5,8 +5,8 @@ import java.util.List;
 import javax.annotation.Nullable;
 
 /**
- * One page of one split, or one event of it. Documents are counted from 0 in feed order; commit groups are contiguous runs
- * of documents that share an LSN and must be emitted together.
+ * One page of one split, or one event of it. Documents are counted from 0 in feed order; commit
+ * groups are contiguous runs of documents that share an LSN and must be emitted together.
  *
  * <p>Valid until {@link #recycle}. Everything handed out is a copy that outlives the page.
  */
@@ -34,7 +34,10 @@ public interface ChangeFeedPage {
     /** At least 1 for {@link Kind#DOCUMENTS}, 0 otherwise. */
     int groupCount();
 
-    /** Index of the group's first document. {@code groupStart(groupCount())} is {@link #documentCount()}. */
+    /**
+     * Index of the group's first document. {@code groupStart(groupCount())} is {@link
+     * #documentCount()}.
+     */
     int groupStart(int group);
 
     /** The document's JSON as UTF-8, a fresh array; empty for a delete without an image. */
@@ -53,10 +56,16 @@ public interface ChangeFeedPage {
     @Nullable
     String etag(int index);
 
-    /** Position bytes for "groups 0 to {@code group} of this page have been emitted". Made by the core; opaque. */
+    /**
+     * Position bytes for "groups 0 to {@code group} of this page have been emitted". Made by the
+     * core; opaque.
+     */
     byte[] positionAfter(int group) throws ChangeFeedException;
 
-    /** The children of {@link Kind#RANGE_SPLIT}, positions inherited from the parent's end; empty otherwise. */
+    /**
+     * The children of {@link Kind#RANGE_SPLIT}, positions inherited from the parent's end; empty
+     * otherwise.
+     */
     List<SplitSnapshot> children();
 
     /** Request charge of the page, in request units. */

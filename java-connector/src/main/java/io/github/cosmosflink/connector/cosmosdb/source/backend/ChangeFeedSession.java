@@ -8,24 +8,30 @@ import javax.annotation.Nullable;
 /**
  * One open connection to a container's change feed, owned by one enumerator or one reader.
  *
- * <p>All methods may be called from any thread. {@link #poll} is meant for one thread at a time. Every method but {@link
- * #close} and {@link #wakeUp} throws {@link ChangeFeedException} with code {@code SESSION_CLOSED} after close.
+ * <p>All methods may be called from any thread. {@link #poll} is meant for one thread at a time.
+ * Every method but {@link #close} and {@link #wakeUp} throws {@link ChangeFeedException} with code
+ * {@code SESSION_CLOSED} after close.
  */
 public interface ChangeFeedSession extends AutoCloseable {
 
     /**
      * Finds the feed ranges of the container; blocks on the network.
      *
-     * @param known empty for a fresh start; on a restore the splits in the enumerator's state, which are then checked
-     *     against the container (same container, no hole, no overlap)
+     * @param known empty for a fresh start; on a restore the splits in the enumerator's state,
+     *     which are then checked against the container (same container, no hole, no overlap)
      * @return the splits that are not known yet, starts and stops pinned
      */
     List<SplitSnapshot> discover(List<SplitSnapshot> known) throws ChangeFeedException;
 
-    /** Checks the snapshots and starts reading them. Adding an id that is being read is an error. */
+    /**
+     * Checks the snapshots and starts reading them. Adding an id that is being read is an error.
+     */
     void addSplits(List<SplitSnapshot> splits) throws ChangeFeedException;
 
-    /** Pauses and resumes ranges by split id; ids that are unknown are remembered until they are added. */
+    /**
+     * Pauses and resumes ranges by split id; ids that are unknown are remembered until they are
+     * added.
+     */
     void setPaused(Collection<String> pause, Collection<String> resume) throws ChangeFeedException;
 
     /**

@@ -3,7 +3,10 @@ package io.github.cosmosflink.connector.cosmosdb.source.backend;
 
 import java.util.Objects;
 
-/** A split as the core hands it out: its id, its feed range for people, and position bytes that only the core reads. */
+/**
+ * A split as the core hands it out: its id, its feed range for people, and position bytes that only
+ * the core reads.
+ */
 public final class SplitSnapshot {
 
     private final String splitId;
