@@ -23,11 +23,7 @@ pub fn encode_splits(splits: &[SplitSnapshot]) -> Vec<u8> {
     );
     put_len(&mut out, splits.len());
     for split in splits {
-        for field in [
-            split.split_id.as_bytes(),
-            split.feed_range.as_bytes(),
-            &split.position,
-        ] {
+        for field in [split.split_id.as_bytes(), split.feed_range.as_bytes(), &split.position] {
             put_len(&mut out, field.len());
             out.extend_from_slice(field);
         }

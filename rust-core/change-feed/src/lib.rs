@@ -5,20 +5,39 @@
 //! | module | its one reason to change |
 //! |---|---|
 //! | [`configuration`] | an option |
-//! | [`error`] | a code that Java or a user sees |
-//! | [`framing`] | the layout of splits between Java and Rust |
-//! | [`logs`] | how log lines leave the core |
-//! | [`metrics`] | a counter |
-//! | [`page`] | the layout of a page between Java and Rust |
 //! | [`session`] | what Java can ask for |
+//! | [`discovery`] | how feed ranges are found, pinned and checked |
+//! | [`poller`] | how a feed range is read: the I/O and the waiting |
+//! | [`cursor`] | what an answer means: groups, marks, ends, splits; pure |
+//! | [`position`] | the bytes in Flink's state |
+//! | [`range`] | key ranges: order, coverage, cutting; pure |
+//! | [`scan`] | how documents are found in a page |
+//! | [`token`] | what is read of the driver's continuation token |
+//! | [`client`] | the SDK and its errors |
+//! | [`backoff`] | how long to wait; pure |
+//! | [`budget`] | the bound on bytes in flight |
+//! | [`page`], [`framing`] | the layouts between Java and Rust |
+//! | [`error`], [`logs`], [`metrics`] | what leaves the core beside pages |
+//! | [`runtime`] | the process's tokio runtime |
 
+mod backoff;
+mod budget;
+mod client;
 pub mod configuration;
+mod cursor;
+mod discovery;
 pub mod error;
 pub mod framing;
 pub mod logs;
 pub mod metrics;
 pub mod page;
+mod poller;
+pub mod position;
+pub mod range;
+mod runtime;
+mod scan;
 pub mod session;
+mod token;
 
 pub use configuration::Configuration;
 pub use error::{Code, Error, Result};

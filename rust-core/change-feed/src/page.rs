@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What Java gets of one answer of the service: an index of fixed layout beside the bytes as they came from the socket.
+//! The layout is in docs/native-interface.md.
 
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::budget::InFlight;
+use crate::cursor::Accepted;
+use crate::error::{Code, Error, Result};
+use crate::framing::{SplitSnapshot, encode_splits};
+use crate::position::{LineageLsn, Position};
+use crate::scan::Item;
+
+const LAYOUT_VERSION: u32 = 1;
+const HEADER: usize = 64;
+const ROW: usize = 48;
+const ABSENT: i64 = i64::MIN;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Kind {
+    Documents = 1,
+    RangeFinished = 2,
+    RangeSplit = 3,
+}
 
 /// A page, or an event of a split. Holds its bytes in flight until dropped.
 #[derive(Debug)]
@@ -11,9 +30,87 @@ pub struct Page {
     id: u64,
     index: Vec<u8>,
     body: Option<Bytes>,
+    /// The position that fetched the page, and the mark after each of its groups.
+    fetched_by: Option<Position>,
+    marks: Vec<Option<LineageLsn>>,
+    end: Vec<u8>,
+    _in_flight: Option<InFlight>,
+}
+
+/// What [`Page::documents`] is made of.
+pub(crate) struct Documents<'a> {
+    pub id: u64,
+    /// The position that fetched the page.
+    pub fetched_by: Position,
+    pub accepted: Accepted,
+    pub items: &'a [Item],
+    pub body: Bytes,
+    pub request_charge: f64,
+    pub in_flight: InFlight,
 }
 
 impl Page {
+    /// The accepted part of a page; without groups it only moves the position.
+    pub(crate) fn documents(parts: Documents<'_>) -> Self {
+        let Documents {
+            id,
+            fetched_by,
+            accepted,
+            items,
+            body,
+            request_charge,
+            in_flight,
+        } = parts;
+        let kept: usize = accepted.groups.iter().map(ExactSizeIterator::len).sum();
+        let end = accepted.end.encode();
+        let mut index = Index::new(Kind::Documents, id, kept, accepted.groups.len().max(1));
+        index.request_charge(request_charge);
+        index.bytes_in_flight(in_flight.bytes() as u64);
+        for (number, group) in accepted.groups.iter().enumerate() {
+            for item in &items[group.clone()] {
+                index.row(item, number as u32);
+            }
+        }
+        index.split_id(&fetched_by.split_id());
+        index.end_position(&end);
+        Self {
+            id,
+            index: index.bytes,
+            body: Some(body),
+            fetched_by: Some(fetched_by),
+            marks: accepted.marks,
+            end,
+            _in_flight: Some(in_flight),
+        }
+    }
+
+    /// A bounded range has ended.
+    pub(crate) fn range_finished(split_id: &str) -> Self {
+        let mut index = Index::new(Kind::RangeFinished, 0, 0, 0);
+        index.split_id(split_id);
+        Self::event(index)
+    }
+
+    /// The range was split; `children` go on.
+    pub(crate) fn range_split(split_id: &str, children: &[SplitSnapshot]) -> Self {
+        let mut index = Index::new(Kind::RangeSplit, 0, 0, 0);
+        index.split_id(split_id);
+        index.children(&encode_splits(children));
+        Self::event(index)
+    }
+
+    fn event(index: Index) -> Self {
+        Self {
+            id: 0,
+            index: index.bytes,
+            body: None,
+            fetched_by: None,
+            marks: Vec::new(),
+            end: Vec::new(),
+            _in_flight: None,
+        }
+    }
+
     /// 0 for events, which hold nothing to give back.
     pub fn id(&self) -> u64 {
         self.id
@@ -30,7 +127,88 @@ impl Page {
     }
 
     /// Position bytes for "groups `0..=group` have been emitted".
-    pub fn position_after(&self, _group: usize) -> Result<Vec<u8>> {
-        unimplemented!("in progress")
+    ///
+    /// # Errors
+    /// `INTERNAL` when the page has no such group.
+    pub fn position_after(&self, group: usize) -> Result<Vec<u8>> {
+        let (Some(fetched_by), Some(mark)) = (&self.fetched_by, self.marks.get(group)) else {
+            return Err(Error::new(
+                Code::Internal,
+                format!(
+                    "page {} has {} commit groups, asked for group {group}",
+                    self.id,
+                    self.marks.len()
+                ),
+            ));
+        };
+        if group + 1 == self.marks.len() {
+            return Ok(self.end.clone());
+        }
+        Ok(Position {
+            mark: mark.clone(),
+            ..fetched_by.clone()
+        }
+        .encode())
+    }
+}
+
+struct Index {
+    bytes: Vec<u8>,
+}
+
+impl Index {
+    fn new(kind: Kind, id: u64, documents: usize, groups: usize) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER + documents * ROW + 512);
+        bytes.extend_from_slice(&LAYOUT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(kind as u32).to_le_bytes());
+        bytes.extend_from_slice(&id.to_le_bytes());
+        bytes.extend_from_slice(&(documents as u32).to_le_bytes());
+        bytes.extend_from_slice(&(groups as u32).to_le_bytes());
+        bytes.resize(HEADER, 0);
+        Self { bytes }
+    }
+
+    fn row(&mut self, item: &Item, group: u32) {
+        let start = self.bytes.len();
+        let mut put = |bytes: &[u8]| self.bytes.extend_from_slice(bytes);
+        put(&item.document.offset.to_le_bytes());
+        put(&item.document.len.to_le_bytes());
+        put(&item.lsn.unwrap_or(ABSENT).to_le_bytes());
+        put(&item.timestamp_millis.unwrap_or(ABSENT).to_le_bytes());
+        put(&item.etag.offset.to_le_bytes());
+        put(&item.etag.len.to_le_bytes());
+        put(&item.previous.offset.to_le_bytes());
+        put(&item.previous.len.to_le_bytes());
+        put(&[item.operation as u8, 0, 0, 0]);
+        put(&group.to_le_bytes());
+        debug_assert_eq!(self.bytes.len() - start, ROW);
+    }
+
+    fn split_id(&mut self, id: &str) {
+        self.tail(24, id.as_bytes());
+    }
+
+    fn end_position(&mut self, position: &[u8]) {
+        self.tail(32, position);
+    }
+
+    fn children(&mut self, framed: &[u8]) {
+        self.tail(40, framed);
+    }
+
+    /// Appends bytes and writes their offset and length at `field` of the header.
+    fn tail(&mut self, field: usize, bytes: &[u8]) {
+        let offset = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        self.bytes[field..field + 4].copy_from_slice(&offset.to_le_bytes());
+        self.bytes[field + 4..field + 8].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+    }
+
+    fn request_charge(&mut self, units: f64) {
+        self.bytes[48..56].copy_from_slice(&units.to_le_bytes());
+    }
+
+    fn bytes_in_flight(&mut self, bytes: u64) {
+        self.bytes[56..64].copy_from_slice(&bytes.to_le_bytes());
     }
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decides what an answer means for a feed range: which items are new, where its commit groups are, what the position
+//! becomes, whether the range was split or has ended. A state machine without I/O and clock; the poller feeds it.
+//!
+//! The rules are the invariants of delivery; each is named at its place below.
+
+use std::ops::Range;
+
+use crate::configuration::ItemsWithoutLsn;
+use crate::error::{Code, Error, Result};
+use crate::position::{Lineage, LineageLsn, Position};
+use crate::range::PhysicalRange;
+use crate::token::TokenShape;
+
+/// What the poller knows of an answer before anything is decided.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// 304: nothing new behind the token.
+    pub not_modified: bool,
+    /// The answer's `lsn` header: the partition's newest LSN as this replica knows it.
+    pub lsn: Option<i64>,
+    /// The physical partition that answered.
+    pub partition: &'a PhysicalRange,
+    /// The token that fetches the next page, made from the answer's ETag.
+    pub next_token: &'a str,
+    /// The items' LSNs, in feed order.
+    pub lsns: &'a [Option<i64>],
+}
+
+/// Something unusual that was handled and that somebody should know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// LSNs decrease inside the page: it was taken as one commit group.
+    LsnsDecrease,
+    /// The page starts with the LSN that the last one ended with: a transaction was cut by the service.
+    GroupGoesOn,
+    /// The mark is of a partition whose LSNs do not lead here (a merge): it is void, the page is read again whole.
+    MarkVoid,
+}
+
+/// What is left of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Index of the first item to emit; those before were emitted already.
+    pub first: usize,
+    /// Commit groups, as ranges of item indexes; contiguous from `first`.
+    pub groups: Vec<Range<usize>>,
+    /// The position after each group. The last is also the position after the page. At least one, even without groups.
+    pub marks: Vec<Option<LineageLsn>>,
+    /// The position after the page.
+    pub end: Position,
+    /// The range ends behind this page (a bounded read).
+    pub finished: bool,
+    /// Items dropped because they lie at or below the mark.
+    pub already_emitted: usize,
+    /// Whether the position moved at all.
+    pub moved: bool,
+    pub notices: Vec<Notice>,
+}
+
+/// The decision on an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The end of a bounded read was taken on a partition whose LSNs do not lead here: take it again, then read again.
+    EndVoid,
+    Accepted(Box<Accepted>),
+}
+
+/// The reading state of one feed range.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    position: Position,
+    items_without_lsn: ItemsWithoutLsn,
+    /// The last item's LSN of the page before, to see a group that goes on.
+    last_lsn: Option<i64>,
+}
+
+impl Cursor {
+    pub fn new(position: Position, items_without_lsn: ItemsWithoutLsn) -> Self {
+        Self {
+            position,
+            items_without_lsn,
+            last_lsn: None,
+        }
+    }
+
+    /// The position that the next answer is judged against.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Takes a new end for a bounded read, after [`Verdict::EndVoid`].
+    pub fn set_end(&mut self, end: LineageLsn) {
+        self.position.end = Some(end);
+    }
+
+    /// Whether the token behind an answer says that the range is no longer read as one.
+    ///
+    /// Decided before anything else: the driver follows a split inside one call, and the page may come from one child.
+    ///
+    /// # Errors
+    /// `CONTAINER_RECREATED` when the token is of another container.
+    pub fn is_split(&self, shape: &TokenShape) -> Result<bool> {
+        if shape.container_rid != self.position.identity.rid {
+            return Err(recreated(&self.position, &shape.container_rid));
+        }
+        Ok(!shape.is_for(&self.position.range))
+    }
+
+    /// Judges an answer and moves on behind it.
+    ///
+    /// # Errors
+    /// `LSN_MISSING` when an item has none and that is not allowed. The cursor has not moved then.
+    pub fn judge(&mut self, facts: &Facts<'_>) -> Result<Verdict> {
+        if let Some(end) = &self.position.end
+            && !end.lineage.leads_to(facts.partition)
+        {
+            return Ok(Verdict::EndVoid);
+        }
+        let mut notices = Vec::new();
+        let mark = match &self.position.mark {
+            Some(mark) if !mark.lineage.leads_to(facts.partition) => {
+                notices.push(Notice::MarkVoid);
+                None
+            }
+            mark => mark.clone(),
+        };
+        let end_lsn = self.position.end.as_ref().map(|end| end.lsn);
+        let lsns = facts.lsns;
+        if self.items_without_lsn == ItemsWithoutLsn::Fail
+            && let Some(index) = lsns.iter().position(Option::is_none)
+        {
+            return Err(Error::new(
+                Code::LsnMissing,
+                format!(
+                    "item {index} of a page of range {} has no LSN, so commit groups are unknown; set option \
+                     'itemsWithoutLsn' to PAGE to take whole pages as groups",
+                    self.position.range
+                ),
+            ));
+        }
+
+        // A bounded range ends at the first item above its end, which is not emitted, or at a 304 of a replica that has
+        // reached the end. Never at a page's header or an empty page.
+        let above_end = |lsn: &Option<i64>| matches!((lsn, end_lsn), (Some(lsn), Some(end)) if *lsn > end);
+        let decreases = lsns
+            .iter()
+            .flatten()
+            .zip(lsns.iter().flatten().skip(1))
+            .any(|(a, b)| b < a);
+        let stop = match lsns.iter().position(above_end) {
+            None => lsns.len(),
+            // Where order is broken, everything at or below the end is still owed.
+            Some(_) if decreases => lsns.iter().rposition(|lsn| !above_end(lsn)).map_or(0, |i| i + 1),
+            Some(index) => index,
+        };
+        let finished = match end_lsn {
+            Some(end) => stop < lsns.len() || (facts.not_modified && facts.lsn.is_some_and(|lsn| lsn >= end)),
+            None => false,
+        };
+
+        // What was emitted is a prefix of the feed, and items only move to higher LSNs: drop the prefix at or below the mark.
+        let first = mark.as_ref().map_or(0, |mark| {
+            lsns[..stop]
+                .iter()
+                .position(|lsn| lsn.is_none_or(|lsn| lsn > mark.lsn))
+                .unwrap_or(stop)
+        });
+        let kept = &lsns[first..stop];
+        let whole = decreases || kept.iter().any(Option::is_none);
+        if decreases {
+            notices.push(Notice::LsnsDecrease);
+        }
+        if first == 0
+            && let (Some(Some(now)), Some(before)) = (kept.first(), self.last_lsn)
+            && *now == before
+            && mark.is_none()
+        {
+            notices.push(Notice::GroupGoesOn);
+        }
+        let groups = commit_groups(kept, first, whole);
+
+        let lineage = Lineage {
+            partition_id: facts.partition.id.clone(),
+            range: facts.partition.range.clone(),
+        };
+        let above_mark_seen = first < lsns.len();
+        let end = Position {
+            token: Some(facts.next_token.to_owned()),
+            // A page may be cut differently next time, so the mark goes only when an LSN above it was seen behind it.
+            mark: if above_mark_seen { None } else { mark },
+            ..self.position.clone()
+        };
+        let mut marks: Vec<Option<LineageLsn>> = groups
+            .iter()
+            .map(|group| {
+                lsns[group.clone()].iter().flatten().max().map(|&lsn| LineageLsn {
+                    lsn,
+                    lineage: lineage.clone(),
+                })
+            })
+            .collect();
+        match marks.last_mut() {
+            Some(last) => *last = end.mark.clone(),
+            None => marks.push(end.mark.clone()),
+        }
+        let moved = end != self.position;
+        self.last_lsn = lsns.last().copied().flatten().or(self.last_lsn);
+        self.position = end.clone();
+        Ok(Verdict::Accepted(Box::new(Accepted {
+            first,
+            groups,
+            marks,
+            end,
+            finished,
+            already_emitted: first,
+            moved,
+            notices,
+        })))
+    }
+}
+
+/// Contiguous runs of equal LSNs; one run where LSNs cannot be trusted.
+fn commit_groups(kept: &[Option<i64>], first: usize, whole: bool) -> Vec<Range<usize>> {
+    if kept.is_empty() {
+        return Vec::new();
+    }
+    if whole {
+        return std::iter::once(first..first + kept.len()).collect();
+    }
+    let mut groups = Vec::new();
+    let mut start = 0;
+    for index in 1..=kept.len() {
+        if index == kept.len() || kept[index] != kept[start] {
+            groups.push(first + start..first + index);
+            start = index;
+        }
+    }
+    groups
+}
+
+/// The error for a position whose container is not the one that is there now.
+pub fn recreated(position: &Position, found_rid: &str) -> Error {
+    Error::new(
+        Code::ContainerRecreated,
+        format!(
+            "container '{}' of database '{}' was deleted and created again: the state was written for RID '{}', found '{}'; \
+             start the job without this state",
+            position.identity.container, position.identity.database, position.identity.rid, found_rid
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

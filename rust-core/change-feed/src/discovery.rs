@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finds a container's feed ranges, pins where they start and end, and checks the ranges of a restored job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::client::{Client, Failure};
+use crate::configuration::{Configuration, Start, Stop};
+use crate::cursor::recreated;
+use crate::error::{Code, Error, Result};
+use crate::framing::SplitSnapshot;
+use crate::logs::Level;
+use crate::poller::{poll_now, snapshot};
+use crate::position::{ContainerIdentity, Position};
+use crate::range::{PhysicalRange, check_coverage, key_space};
+use crate::session::Shared;
+
+/// Ranges that are pinned at the same time: enough to hide the way to the service, few enough not to be throttled.
+const PINNED_AT_ONCE: usize = 16;
+
+/// See `discover` in docs/native-interface.md.
+pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> Result<Vec<SplitSnapshot>> {
+    let known: Vec<Position> = known
+        .iter()
+        .map(|split| {
+            let position = Position::decode(&split.split_id, &split.position)?;
+            check_names(&position, &shared.configuration)?;
+            Ok(position)
+        })
+        .collect::<Result<_>>()?;
+    let patience = Patience::new(shared.configuration.startup_timeout);
+    let client = patience.until_done(shared, || shared.client()).await?;
+    if !known.is_empty() {
+        for position in &known {
+            if position.identity.rid != client.identity().rid {
+                return Err(recreated(position, &client.identity().rid));
+            }
+        }
+        check_coverage(&key_space(), known.iter().map(|position| &position.range))?;
+        return Ok(Vec::new());
+    }
+    loop {
+        let partitions = patience.until_done(shared, || client.partitions(true)).await?;
+        check_coverage(&key_space(), partitions.iter().map(|partition| &partition.range))?;
+        match pin_all(shared, &client, &partitions, &patience).await {
+            Ok(splits) => return Ok(splits),
+            // A partition was split meanwhile: its range can no longer be pinned whole, so list them again.
+            Err(error) if error.retryable && !patience.is_over() => {
+                shared.logs.log(Level::Warn, || {
+                    format!("discovery: {error}; listing the partitions again")
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Refuses a position of another container by name. The RID is compared when the service was asked for it.
+pub(crate) fn check_names(position: &Position, configuration: &Configuration) -> Result<()> {
+    let ContainerIdentity {
+        database, container, ..
+    } = &position.identity;
+    if *database == configuration.database && *container == configuration.container {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::PositionMismatch,
+        format!(
+            "the state is of container '{container}' of database '{database}', options 'container' and 'database' say '{}' of \
+             '{}': start the job without this state, or give the source another uid",
+            configuration.container, configuration.database
+        ),
+    ))
+}
+
+async fn pin_all(
+    shared: &Arc<Shared>,
+    client: &Arc<Client>,
+    partitions: &[PhysicalRange],
+    patience: &Patience,
+) -> Result<Vec<SplitSnapshot>> {
+    let mut splits = Vec::with_capacity(partitions.len());
+    for chunk in partitions.chunks(PINNED_AT_ONCE) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for (index, partition) in chunk.iter().enumerate() {
+            let (shared, client, patience) = (Arc::clone(shared), Arc::clone(client), patience.clone());
+            let position = Position {
+                identity: client.identity().clone(),
+                range: partition.range.clone(),
+                generation: 0,
+                start: shared.configuration.start,
+                token: None,
+                mark: None,
+                end: None,
+            };
+            tasks.spawn(async move { (index, pin(&shared, &client, position, &patience).await) });
+        }
+        let mut pinned: Vec<(usize, SplitSnapshot)> = Vec::with_capacity(chunk.len());
+        while let Some(joined) = tasks.join_next().await {
+            let (index, split) = joined.map_err(|e| Error::new(Code::Internal, format!("pinning a range: {e}")))?;
+            pinned.push((index, split?));
+        }
+        pinned.sort_by_key(|(index, _)| *index);
+        splits.extend(pinned.into_iter().map(|(_, split)| split));
+    }
+    Ok(splits)
+}
+
+/// Resolves what would otherwise be evaluated again on a restore: a start of `now`, an end of `latest`. One poll does both.
+async fn pin(
+    shared: &Arc<Shared>,
+    client: &Client,
+    mut position: Position,
+    patience: &Patience,
+) -> Result<SplitSnapshot> {
+    let configuration = &shared.configuration;
+    if configuration.start == Start::Now || configuration.stop == Stop::Latest {
+        let now = patience.until_done(shared, || poll_now(client, &position)).await?;
+        if configuration.start == Start::Now {
+            position.token = Some(now.token);
+        }
+        if configuration.stop == Stop::Latest {
+            position.end = Some(now.end);
+        }
+    }
+    Ok(snapshot(&position))
+}
+
+/// How long start-up goes on in spite of failures that may pass.
+#[derive(Clone)]
+struct Patience {
+    until: Instant,
+    limit: Duration,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        Self {
+            until: Instant::now() + limit,
+            limit,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    async fn until_done<T, F>(&self, shared: &Shared, mut attempt: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = std::result::Result<T, Failure>>,
+    {
+        let mut backoff = Backoff::for_retries();
+        let mut logged = false;
+        loop {
+            let (error, asked) = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(Failure::Transient { error, asked, .. }) => (error, asked),
+                Err(failure) => return Err(failure.into_error()),
+            };
+            if self.is_over() {
+                return Err(Error {
+                    message: format!(
+                        "option 'endpoint': {} gave no usable answer within {} ms (option 'startupTimeout'); last: {}",
+                        shared.configuration.endpoint,
+                        self.limit.as_millis(),
+                        error.message
+                    ),
+                    ..error
+                });
+            }
+            if !logged {
+                shared
+                    .logs
+                    .log(Level::Warn, || format!("start-up: {error}; trying again"));
+                logged = true;
+            }
+            tokio::time::sleep(backoff.wait(fastrand::f64(), asked)).await;
+        }
+    }
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads one feed range: a task of its own per split. Fetches, lets the [`Cursor`] decide, hands pages over, waits when
+//! there is nothing or when something failed.
+//!
+//! The life of a range:
+//! 1. connect, and refuse a position of another container;
+//! 2. wait until the page before was taken (one page of prefetch), until the range is not paused, until there is room;
+//! 3. fetch; a passing failure is waited out, with one log line when it starts and one when it ends;
+//! 4. a split ends the task with an event that carries the children; a bounded end likewise;
+//! 5. a page goes into the session's queue, and so on from 2.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::backoff::Backoff;
+use crate::client::{Answer, Client, Failure};
+use crate::cursor::{Cursor, Facts, Notice, Verdict, recreated};
+use crate::error::{Code, Error, Result};
+use crate::framing::SplitSnapshot;
+use crate::logs::Level;
+use crate::page::{Documents, Page};
+use crate::position::{Lineage, LineageLsn, Position};
+use crate::range::{PhysicalRange, cut_at_partitions};
+use crate::scan;
+use crate::session::{Delivery, Shared};
+use crate::token::TokenShape;
+
+/// How a range's task ends, when nothing fails.
+enum Outcome {
+    Finished,
+    Split(Vec<Position>),
+}
+
+pub(crate) struct Poller {
+    pub shared: Arc<Shared>,
+    pub position: Position,
+    pub paused: watch::Receiver<bool>,
+}
+
+impl Poller {
+    /// Reads until the range ends, fails, or the task is aborted.
+    pub async fn run(self) {
+        let split_id = self.position.split_id();
+        let shared = Arc::clone(&self.shared);
+        match Reading::new(self).run().await {
+            Ok(outcome) => {
+                let event = match outcome {
+                    Outcome::Finished => Page::range_finished(&split_id),
+                    Outcome::Split(children) => {
+                        shared.metrics.ranges_split.fetch_add(1, Relaxed);
+                        let children: Vec<SplitSnapshot> = children.iter().map(snapshot).collect();
+                        shared.logs.log(Level::Info, || {
+                            let ranges: Vec<&str> = children.iter().map(|c| c.feed_range.as_str()).collect();
+                            format!("range {split_id} was split into {}", ranges.join(" and "))
+                        });
+                        Page::range_split(&split_id, &children)
+                    }
+                };
+                shared.ended(&split_id);
+                shared.deliver(Delivery {
+                    page: Arc::new(event),
+                    slot: None,
+                });
+            }
+            Err(error) => shared.fail(error),
+        }
+    }
+}
+
+/// How Java sees a position.
+pub(crate) fn snapshot(position: &Position) -> SplitSnapshot {
+    SplitSnapshot {
+        split_id: position.split_id(),
+        feed_range: position.range.to_string(),
+        position: position.encode(),
+    }
+}
+
+struct Reading {
+    shared: Arc<Shared>,
+    cursor: Cursor,
+    split_id: String,
+    paused: watch::Receiver<bool>,
+    idle: Backoff,
+    trouble: Trouble,
+    /// One permit: a page of this range is in the session's queue or may be.
+    slot: Arc<Semaphore>,
+    /// The partition that answered last; asked for anew when another answers.
+    partition: Option<PhysicalRange>,
+}
+
+impl Reading {
+    fn new(poller: Poller) -> Self {
+        let configuration = &poller.shared.configuration;
+        Self {
+            idle: Backoff::new(configuration.idle_poll_min, configuration.idle_poll_max),
+            split_id: poller.position.split_id(),
+            cursor: Cursor::new(poller.position, configuration.items_without_lsn),
+            paused: poller.paused,
+            trouble: Trouble::new(),
+            slot: Arc::new(Semaphore::new(1)),
+            partition: None,
+            shared: poller.shared,
+        }
+    }
+
+    async fn run(mut self) -> Result<Outcome> {
+        let client = self.connect().await?;
+        if client.identity().rid != self.cursor.position().identity.rid {
+            return Err(recreated(self.cursor.position(), &client.identity().rid));
+        }
+        loop {
+            let slot = Arc::clone(&self.slot)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
+            // The sender lives in the session; when it is gone, so is this task soon.
+            let _ = self.paused.wait_for(|paused| !paused).await;
+            let reservation = self.shared.budget.reserve().await;
+            self.shared.metrics.requests.fetch_add(1, Relaxed);
+            let position = self.cursor.position().clone();
+            let answer = client
+                .fetch(&position.range, position.start, position.token.as_deref())
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    drop(reservation);
+                    self.wait_out(&client, failure).await?;
+                    continue;
+                }
+            };
+            self.count(&answer);
+            if self.cursor.is_split(&TokenShape::read(&answer.next_token)?)? {
+                drop(reservation);
+                match self.split(&client).await {
+                    Ok(Some(children)) => return Ok(Outcome::Split(children)),
+                    // The list of partitions lags behind what the answer showed: the same token again, later.
+                    Ok(None) => self.pause_for_retry(None).await,
+                    Err(failure) => self.wait_out(&client, failure).await?,
+                }
+                continue;
+            }
+            let items = if answer.not_modified {
+                Vec::new()
+            } else {
+                scan::items(&answer.body)?
+            };
+            let partition = match self.partition(&client, answer.partition_id.as_deref()).await {
+                Ok(partition) => partition,
+                Err(failure) => {
+                    drop(reservation);
+                    self.wait_out(&client, failure).await?;
+                    continue;
+                }
+            };
+            let lsns: Vec<Option<i64>> = items.iter().map(|item| item.lsn).collect();
+            let verdict = self.cursor.judge(&Facts {
+                not_modified: answer.not_modified,
+                lsn: answer.lsn,
+                partition: &partition,
+                next_token: &answer.next_token,
+                lsns: &lsns,
+            })?;
+            let accepted = match verdict {
+                Verdict::Accepted(accepted) => *accepted,
+                Verdict::EndVoid => {
+                    drop(reservation);
+                    if let Err(failure) = self.take_end_again(&client, &position).await {
+                        self.wait_out(&client, failure).await?;
+                    }
+                    continue;
+                }
+            };
+            self.trouble.over(&self.shared, &self.split_id);
+            self.notice(&accepted.notices, items.len());
+            let metrics = &self.shared.metrics;
+            metrics
+                .already_emitted
+                .fetch_add(accepted.already_emitted as i64, Relaxed);
+            let finished = accepted.finished;
+            let kept: usize = accepted.groups.iter().map(ExactSizeIterator::len).sum();
+            if kept > 0 || accepted.moved {
+                if kept > 0 {
+                    metrics.pages.fetch_add(1, Relaxed);
+                    metrics.documents.fetch_add(kept as i64, Relaxed);
+                }
+                let bytes = answer.body.len();
+                let page = Page::documents(Documents {
+                    id: self.shared.next_page_id(),
+                    fetched_by: position,
+                    accepted,
+                    items: &items,
+                    body: answer.body,
+                    request_charge: answer.request_charge,
+                    in_flight: reservation.keep(bytes),
+                });
+                self.shared.deliver(Delivery {
+                    page: Arc::new(page),
+                    slot: Some(slot),
+                });
+            } else {
+                drop((reservation, slot));
+            }
+            if finished {
+                return Ok(Outcome::Finished);
+            }
+            if answer.not_modified {
+                let wait = self.idle.wait(fastrand::f64(), None);
+                tokio::time::sleep(wait).await;
+            } else {
+                self.idle.reset();
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Arc<Client>> {
+        loop {
+            match self.shared.client().await {
+                Ok(client) => return Ok(client),
+                Err(Failure::Transient {
+                    error,
+                    throttled,
+                    asked,
+                }) => {
+                    self.begin_trouble(&error, throttled);
+                    self.pause_for_retry(asked).await;
+                }
+                Err(failure) => return Err(failure.into_error()),
+            }
+        }
+    }
+
+    fn count(&self, answer: &Answer) {
+        let metrics = &self.shared.metrics;
+        metrics
+            .request_charge_millis
+            .fetch_add((answer.request_charge * 1000.0).round() as i64, Relaxed);
+        if answer.not_modified {
+            metrics.not_modified.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// The children of a split range, or `None` when the service lists no border inside the range yet.
+    async fn split(&self, client: &Client) -> std::result::Result<Option<Vec<Position>>, Failure> {
+        let partitions = client.partitions(true).await?;
+        let position = self.cursor.position();
+        let parts = cut_at_partitions(&position.range, &partitions).map_err(Failure::Fatal)?;
+        if parts.len() < 2 {
+            return Ok(None);
+        }
+        Ok(Some(parts.into_iter().map(|range| position.child(range)).collect()))
+    }
+
+    /// The partition that answered, with its range and parents. Without a header: the one that the range lies in.
+    async fn partition(&mut self, client: &Client, id: Option<&str>) -> std::result::Result<PhysicalRange, Failure> {
+        let range = &self.cursor.position().range;
+        let fits = |partition: &PhysicalRange| match id {
+            Some(id) => partition.id == id,
+            None => partition.range.contains(range),
+        };
+        if let Some(partition) = self.partition.as_ref().filter(|p| fits(p)) {
+            return Ok(partition.clone());
+        }
+        for refresh in [false, true] {
+            let partitions = client.partitions(refresh).await?;
+            if let Some(partition) = partitions.into_iter().find(|p| fits(p)) {
+                self.partition = Some(partition.clone());
+                return Ok(partition);
+            }
+        }
+        // The partition was split or merged since it answered: what it said is read again from its successor.
+        Err(Failure::Transient {
+            error: Error {
+                retryable: true,
+                ..Error::new(
+                    Code::ServiceError,
+                    format!("partition {id:?} answered for range {range} and is not listed"),
+                )
+            },
+            throttled: false,
+            asked: None,
+        })
+    }
+
+    /// A bounded read's end on the partition that the range is read from now.
+    async fn take_end_again(&mut self, client: &Client, position: &Position) -> std::result::Result<(), Failure> {
+        let end = capture_end(client, position).await?;
+        self.shared.logs.log(Level::Warn, || {
+            format!(
+                "range {}: partitions were merged, the bounded read now ends at LSN {} of partition {}",
+                self.split_id, end.lsn, end.lineage.partition_id
+            )
+        });
+        self.cursor.set_end(end);
+        Ok(())
+    }
+
+    /// Waits after a passing failure; gives back the error of any other.
+    async fn wait_out(&mut self, client: &Client, failure: Failure) -> Result<()> {
+        match failure {
+            Failure::Transient {
+                error,
+                throttled,
+                asked,
+            } => {
+                self.begin_trouble(&error, throttled);
+                self.pause_for_retry(asked).await;
+                Ok(())
+            }
+            Failure::Fatal(error) => Err(error),
+            Failure::Missing(error) => {
+                // Deleted, recreated, or a name cache that lags: the name tells.
+                match Client::find_again(&self.shared.configuration, client.identity()).await {
+                    Ok(()) | Err(Failure::Transient { .. }) => {
+                        self.begin_trouble(&error, false);
+                        self.pause_for_retry(None).await;
+                        Ok(())
+                    }
+                    Err(failure) => Err(failure.into_error()),
+                }
+            }
+        }
+    }
+
+    fn begin_trouble(&mut self, error: &Error, throttled: bool) {
+        let counter = if throttled {
+            &self.shared.metrics.throttled
+        } else {
+            &self.shared.metrics.retries
+        };
+        counter.fetch_add(1, Relaxed);
+        self.trouble.begin(&self.shared, &self.split_id, error);
+    }
+
+    async fn pause_for_retry(&mut self, asked: Option<Duration>) {
+        tokio::time::sleep(self.trouble.backoff.wait(fastrand::f64(), asked)).await;
+    }
+
+    fn notice(&self, notices: &[Notice], items: usize) {
+        for notice in notices {
+            let text = match notice {
+                Notice::LsnsDecrease => "LSNs decrease inside a page; it is emitted as one commit group",
+                Notice::GroupGoesOn => {
+                    "a page starts with the LSN that the last one ended with; the transaction is emitted in two parts"
+                }
+                Notice::MarkVoid => {
+                    self.shared
+                        .metrics
+                        .repeated_after_merge
+                        .fetch_add(items as i64, Relaxed);
+                    "partitions were merged; the page at the position is emitted again whole"
+                }
+            };
+            self.shared
+                .logs
+                .log(Level::Warn, || format!("range {}: {text}", self.split_id));
+        }
+    }
+}
+
+/// The LSN that a bounded read of a range ends at: what its partition has now.
+pub(crate) async fn capture_end(client: &Client, position: &Position) -> std::result::Result<LineageLsn, Failure> {
+    Ok(poll_now(client, position).await?.end)
+}
+
+/// What one poll of `now` tells of a range.
+pub(crate) struct Now {
+    /// Reads everything after the poll, exactly.
+    pub token: String,
+    pub end: LineageLsn,
+}
+
+/// Polls `now` for a range. Accepted only as a 304 with a server continuation for the whole range: otherwise the start
+/// would be evaluated again when it is used.
+pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::result::Result<Now, Failure> {
+    let answer = client
+        .fetch(&position.range, crate::configuration::Start::Now, None)
+        .await?;
+    let again = |what: &str| Failure::Transient {
+        error: Error {
+            retryable: true,
+            ..Error::new(
+                Code::ServiceError,
+                format!("range {}: polling 'now' {what}", position.range),
+            )
+        },
+        throttled: false,
+        asked: None,
+    };
+    let shape = TokenShape::read(&answer.next_token).map_err(Failure::Fatal)?;
+    if !answer.not_modified {
+        return Err(again("brought documents"));
+    }
+    if shape.container_rid != position.identity.rid {
+        return Err(Failure::Fatal(recreated(position, &shape.container_rid)));
+    }
+    if !shape.is_for(&position.range) {
+        return Err(again("was answered for a part of the range only"));
+    }
+    let Some(lsn) = answer.lsn else {
+        return Err(again("brought no LSN"));
+    };
+    let partitions = client.partitions(false).await?;
+    let partition = partitions
+        .into_iter()
+        .find(|p| match &answer.partition_id {
+            Some(id) => p.id == *id,
+            None => p.range.contains(&position.range),
+        })
+        .ok_or_else(|| again("was answered by a partition that is not listed"))?;
+    Ok(Now {
+        token: answer.next_token,
+        end: LineageLsn {
+            lsn,
+            lineage: Lineage {
+                partition_id: partition.id,
+                range: partition.range,
+            },
+        },
+    })
+}
+
+/// One episode of failures: one line when it starts, one when it is over, however many requests fail in between.
+struct Trouble {
+    backoff: Backoff,
+    failures: u32,
+}
+
+impl Trouble {
+    fn new() -> Self {
+        Self {
+            backoff: Backoff::for_retries(),
+            failures: 0,
+        }
+    }
+
+    fn begin(&mut self, shared: &Shared, split_id: &str, error: &Error) {
+        if self.failures == 0 {
+            shared
+                .logs
+                .log(Level::Warn, || format!("range {split_id}: {error}; trying again"));
+        }
+        self.failures += 1;
+    }
+
+    fn over(&mut self, shared: &Shared, split_id: &str) {
+        if self.failures > 0 {
+            let failures = self.failures;
+            shared.logs.log(Level::Info, || {
+                format!("range {split_id}: reading again after {failures} failed requests")
+            });
+            self.failures = 0;
+            self.backoff.reset();
+        }
+    }
+}

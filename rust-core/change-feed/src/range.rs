@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Ranges of effective partition keys: order, coverage of the key space, and what is left of a range after a split.
+//! Pure; bounds are the hex text that the service uses (`""` lowest, `"FF"` above all).
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::error::{Code, Error, Result};
+
+/// `[min, max)` in hex, upper case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EpkRange {
+    min: String,
+    max: String,
+}
+
+/// A physical partition as the service lists it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhysicalRange {
+    /// The partition-key-range id, which every answer of the partition carries.
+    pub id: String,
+    pub range: EpkRange,
+    /// Ids of the partitions that it came from, oldest first.
+    pub parents: Vec<String>,
+}
+
+impl EpkRange {
+    /// A range that is not empty, of two even-length hex texts.
+    pub fn new(min: &str, max: &str) -> Result<Self> {
+        let is_hex = |text: &str| text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let range = Self {
+            min: min.to_ascii_uppercase(),
+            max: max.to_ascii_uppercase(),
+        };
+        if !is_hex(min) || !is_hex(max) || compare(&range.min, &range.max) != Ordering::Less {
+            return Err(Error::new(
+                Code::PageMalformed,
+                format!("not a range of effective partition keys: [{min},{max})"),
+            ));
+        }
+        Ok(range)
+    }
+
+    pub fn min(&self) -> &str {
+        &self.min
+    }
+
+    pub fn max(&self) -> &str {
+        &self.max
+    }
+
+    /// Whether all of `other` is in this range.
+    pub fn contains(&self, other: &EpkRange) -> bool {
+        compare(&self.min, &other.min) != Ordering::Greater && compare(&other.max, &self.max) != Ordering::Greater
+    }
+
+    /// Whether both name the same keys, however their bounds are padded.
+    pub fn is_same(&self, other: &EpkRange) -> bool {
+        self.contains(other) && other.contains(self)
+    }
+
+    fn intersection(&self, other: &EpkRange) -> Option<EpkRange> {
+        let min = if compare(&self.min, &other.min) == Ordering::Less {
+            &other.min
+        } else {
+            &self.min
+        };
+        let max = if compare(&self.max, &other.max) == Ordering::Greater {
+            &other.max
+        } else {
+            &self.max
+        };
+        (compare(min, max) == Ordering::Less).then(|| EpkRange {
+            min: min.clone(),
+            max: max.clone(),
+        })
+    }
+}
+
+impl fmt::Display for EpkRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{},{})", self.min, self.max)
+    }
+}
+
+/// Order of bounds. The service pads with zero bytes at will, so trailing ones do not count.
+fn compare(a: &str, b: &str) -> Ordering {
+    fn canonical(mut text: &str) -> &str {
+        while let Some(rest) = text.strip_suffix("00") {
+            text = rest;
+        }
+        text
+    }
+    canonical(a).cmp(canonical(b))
+}
+
+/// Cuts `range` at the borders of the physical partitions it lies in; in key order. One part: nothing to cut.
+///
+/// # Errors
+/// When the partitions leave a hole in the range: the list is not a topology.
+pub fn cut_at_partitions(range: &EpkRange, partitions: &[PhysicalRange]) -> Result<Vec<EpkRange>> {
+    let mut parts: Vec<EpkRange> = partitions
+        .iter()
+        .filter_map(|partition| range.intersection(&partition.range))
+        .collect();
+    parts.sort_by(|a, b| compare(&a.min, &b.min));
+    check_coverage(range, parts.iter())?;
+    Ok(parts)
+}
+
+/// Whether sorted or unsorted `parts` cover `whole` exactly: no hole, no overlap.
+pub fn check_coverage<'a>(whole: &EpkRange, parts: impl Iterator<Item = &'a EpkRange>) -> Result<()> {
+    let mut parts: Vec<&EpkRange> = parts.collect();
+    parts.sort_by(|a, b| compare(&a.min, &b.min));
+    let mut reached = whole.min.as_str();
+    for part in parts {
+        match compare(&part.min, reached) {
+            Ordering::Greater => return Err(hole(reached, &part.min)),
+            Ordering::Less => {
+                return Err(Error::new(
+                    Code::RangeCoverage,
+                    format!("feed range {part} overlaps one that ends at {reached}"),
+                ));
+            }
+            Ordering::Equal => reached = &part.max,
+        }
+    }
+    if compare(reached, &whole.max) != Ordering::Equal {
+        return Err(hole(reached, &whole.max));
+    }
+    Ok(())
+}
+
+fn hole(from: &str, to: &str) -> Error {
+    Error::new(
+        Code::RangeCoverage,
+        format!("no feed range covers [{from},{to}): its changes would be lost"),
+    )
+}
+
+/// The whole key space.
+pub fn key_space() -> EpkRange {
+    EpkRange {
+        min: String::new(),
+        max: "FF".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn range(min: &str, max: &str) -> EpkRange {
+        EpkRange::new(min, max).unwrap()
+    }
+
+    fn partition(id: &str, min: &str, max: &str) -> PhysicalRange {
+        PhysicalRange {
+            id: id.to_owned(),
+            range: range(min, max),
+            parents: vec![],
+        }
+    }
+
+    #[test]
+    fn padding_does_not_matter() {
+        assert!(range("", "7F0000").is_same(&range("00", "7F")));
+    }
+
+    #[test]
+    fn a_hole_and_an_overlap_are_errors() {
+        let covered = [range("", "10"), range("10", "FF")];
+        assert!(check_coverage(&key_space(), covered.iter()).is_ok());
+        for bad in [
+            vec![range("", "10"), range("11", "FF")],
+            vec![range("", "20"), range("10", "FF")],
+            vec![range("", "10")],
+            vec![range("10", "FF")],
+            vec![range("", "10"), range("", "10"), range("10", "FF")],
+            vec![],
+        ] {
+            let error = check_coverage(&key_space(), bad.iter()).unwrap_err();
+            assert_eq!(error.code, Code::RangeCoverage, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_in_one_partition_stays_whole() {
+        let parts = cut_at_partitions(&range("10", "20"), &[partition("0", "", "FF")]).unwrap();
+        assert_eq!(parts, [range("10", "20")]);
+    }
+
+    #[test]
+    fn a_topology_with_a_hole_is_refused() {
+        let partitions = [partition("1", "", "15"), partition("2", "18", "FF")];
+        assert!(cut_at_partitions(&range("10", "20"), &partitions).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn parts_cover_the_range_exactly(mut cuts in proptest::collection::btree_set(1u8..0xFE, 0..12), a in 0u8..0xFE, b in 1u8..0xFE) {
+            prop_assume!(a < b);
+            let min = if a == 0 { String::new() } else { format!("{a:02X}") };
+            let whole = range(&min, &format!("{b:02X}"));
+            cuts.insert(0xFE);
+            let mut low = String::new();
+            let mut partitions = vec![];
+            for (i, cut) in cuts.iter().enumerate() {
+                let high = format!("{cut:02X}");
+                partitions.push(partition(&i.to_string(), &low, &high));
+                low = high;
+            }
+            partitions.push(partition("last", &low, "FF"));
+            let parts = cut_at_partitions(&whole, &partitions).unwrap();
+            prop_assert!(check_coverage(&whole, parts.iter()).is_ok());
+            for part in &parts {
+                prop_assert!(partitions.iter().any(|p| p.range.contains(part)));
+            }
+        }
+    }
+}
