@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source;
+
+import org.apache.flink.annotation.PublicEvolving;
+
+/** Whether the endpoint's TLS certificate must be trusted. */
+@PublicEvolving
+public enum CertificateValidation {
+    /** An untrusted certificate is refused. */
+    REQUIRED,
+    /** Any certificate is accepted: for local servers and emulators only. */
+    DISABLED
+}

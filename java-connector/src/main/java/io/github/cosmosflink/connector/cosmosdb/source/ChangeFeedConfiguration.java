@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source;
+
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/**
+ * What a session is opened with. Immutable; travels in the job graph. Its text form shows
+ * everything but the key.
+ *
+ * <p>The values were checked by {@link CosmosDBSourceBuilder#build()}; the JSON form is the one of
+ * docs/native-interface.md.
+ */
+public final class ChangeFeedConfiguration implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String endpoint;
+    private final String key;
+    private final String database;
+    private final String container;
+    private final StartPosition startFrom;
+    private final StopPosition stopAt;
+    private final int pageSize;
+    private final long maxBytesInFlight;
+    private final Duration idlePollMin;
+    private final Duration idlePollMax;
+    private final ItemsWithoutLsn itemsWithoutLsn;
+    private final CertificateValidation certificateValidation;
+    private final Duration startupTimeout;
+    private final Duration requestTimeout;
+    private final String applicationName;
+
+    ChangeFeedConfiguration(CosmosDBSourceBuilder<?> checked) {
+        this.endpoint = checked.endpoint;
+        this.key = checked.key;
+        this.database = checked.database;
+        this.container = checked.container;
+        this.startFrom = checked.startFrom;
+        this.stopAt = checked.stopAt;
+        this.pageSize = checked.pageSize;
+        this.maxBytesInFlight = checked.maxBytesInFlight.getBytes();
+        this.idlePollMin = checked.idlePollMin;
+        this.idlePollMax = checked.idlePollMax;
+        this.itemsWithoutLsn = checked.itemsWithoutLsn;
+        this.certificateValidation = checked.certificateValidation;
+        this.startupTimeout = checked.startupTimeout;
+        this.requestTimeout = checked.requestTimeout;
+        this.applicationName = checked.applicationName;
+    }
+
+    /** Whether reading ends by itself. */
+    public boolean isBounded() {
+        return stopAt.isBounded();
+    }
+
+    /**
+     * The container as people name it, for logs and errors: {@code database/container at endpoint}.
+     */
+    public String describeContainer() {
+        return database + '/' + container + " at " + endpoint;
+    }
+
+    /** The UTF-8 JSON that the core reads. Holds the key: never to be logged. */
+    public byte[] toJson() {
+        return render(key).getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** The same JSON with the key left out. */
+    @Override
+    public String toString() {
+        return render("<hidden>");
+    }
+
+    private String render(String shownKey) {
+        StringBuilder json = new StringBuilder(512).append('{');
+        JsonText.member(json, "endpoint", endpoint);
+        JsonText.member(json, "key", shownKey);
+        JsonText.member(json, "database", database);
+        JsonText.member(json, "container", container);
+        JsonText.member(json, "mode", "LATEST_VERSION");
+        JsonText.name(json, "startFrom").append('{');
+        JsonText.member(json, "kind", startFrom.kind().name());
+        JsonText.member(json, "epochMillis", startFrom.epochMillis());
+        json.append('}');
+        JsonText.name(json, "stopAt").append('{');
+        JsonText.member(json, "kind", stopAt.kind().name());
+        json.append('}');
+        JsonText.member(json, "pageSize", pageSize);
+        JsonText.member(json, "maxBytesInFlight", maxBytesInFlight);
+        JsonText.member(json, "idlePollMinMillis", idlePollMin.toMillis());
+        JsonText.member(json, "idlePollMaxMillis", idlePollMax.toMillis());
+        JsonText.member(json, "itemsWithoutLsn", itemsWithoutLsn.name());
+        JsonText.member(json, "startupTimeoutMillis", startupTimeout.toMillis());
+        JsonText.member(json, "requestTimeoutMillis", requestTimeout.toMillis());
+        JsonText.member(json, "certificateValidation", certificateValidation.name());
+        JsonText.member(json, "applicationName", applicationName);
+        return json.append('}').toString();
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
+
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Entry;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Status;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplitSerializer;
+import io.github.cosmosflink.connector.cosmosdb.source.split.StateBytes;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.core.io.SimpleVersionedSerializer;
+
+/** The enumerator state's form in checkpoints. */
+@Internal
+public final class CosmosDBEnumeratorStateSerializer
+        implements SimpleVersionedSerializer<CosmosDBEnumeratorState> {
+
+    public static final CosmosDBEnumeratorStateSerializer INSTANCE =
+            new CosmosDBEnumeratorStateSerializer();
+
+    /**
+     * The split serializer's version, the number of entries, then per entry: status, origin,
+     * ancestor's id (empty: none), split.
+     */
+    private static final int VERSION_1 = 1;
+
+    private static final String WHAT = "the state of the Cosmos DB enumerator";
+
+    private static final int DISCOVERED = 1;
+    private static final int PART_OF_ANOTHER = 0;
+
+    private CosmosDBEnumeratorStateSerializer() {}
+
+    @Override
+    public int getVersion() {
+        return VERSION_1;
+    }
+
+    @Override
+    public byte[] serialize(CosmosDBEnumeratorState state) throws IOException {
+        StateBytes.Writer out = new StateBytes.Writer();
+        out.writeByte(CosmosDBSplitSerializer.INSTANCE.getVersion());
+        out.writeInt(state.entries().size());
+        for (Entry entry : state.entries()) {
+            out.writeByte(code(entry.status()));
+            out.writeByte(entry.isDiscovered() ? DISCOVERED : PART_OF_ANOTHER);
+            out.writeText(entry.ancestorId() == null ? "" : entry.ancestorId());
+            out.writeBytes(CosmosDBSplitSerializer.INSTANCE.serialize(entry.split()));
+        }
+        return out.toBytes();
+    }
+
+    @Override
+    public CosmosDBEnumeratorState deserialize(int version, byte[] serialized) throws IOException {
+        if (version != VERSION_1) {
+            throw StateBytes.unknownVersion(WHAT, version, VERSION_1);
+        }
+        StateBytes.Reader in = new StateBytes.Reader(WHAT, serialized);
+        int splitVersion = in.readByte();
+        int count = in.readCount();
+        List<Entry> entries = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            Status status = status(in.readByte());
+            boolean discovered = origin(in.readByte());
+            String ancestorId = in.readText();
+            CosmosDBSplit split =
+                    CosmosDBSplitSerializer.INSTANCE.deserialize(splitVersion, in.readBytes());
+            entries.add(
+                    new Entry(split, status, discovered, ancestorId.isEmpty() ? null : ancestorId));
+        }
+        in.expectEnd();
+        return new CosmosDBEnumeratorState(entries);
+    }
+
+    /** Codes are fixed by the format, not by the order of the enum. */
+    private static int code(Status status) {
+        switch (status) {
+            case PENDING:
+                return 0;
+            case ASSIGNED:
+                return 1;
+            case DIVIDED:
+                return 2;
+            default:
+                throw new IllegalStateException("a status without a code: " + status);
+        }
+    }
+
+    private static Status status(int code) throws IOException {
+        switch (code) {
+            case 0:
+                return Status.PENDING;
+            case 1:
+                return Status.ASSIGNED;
+            case 2:
+                return Status.DIVIDED;
+            default:
+                throw new IOException(WHAT + " is corrupt: a feed range's status is " + code);
+        }
+    }
+
+    private static boolean origin(int code) throws IOException {
+        switch (code) {
+            case DISCOVERED:
+                return true;
+            case PART_OF_ANOTHER:
+                return false;
+            default:
+                throw new IOException(WHAT + " is corrupt: a feed range's origin is " + code);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source.reader;
+
+import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
+import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import java.io.UncheckedIOException;
+import java.util.stream.Collectors;
+import org.apache.flink.connector.base.source.reader.RecordsWithSplitIds;
+import org.apache.flink.connector.base.source.reader.splitreader.SplitReader;
+import org.apache.flink.connector.base.source.reader.splitreader.SplitsAddition;
+import org.apache.flink.connector.base.source.reader.splitreader.SplitsChange;
+
+/**
+ * Takes pages from the session for Flink's fetcher thread. Only borrows the session: Flink closes
+ * an idle split reader while its pages are still queued, and makes another when splits come.
+ */
+final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSplit> {
+
+    /** An upper bound on a quiet fetch; wake-ups, not this, make the fetcher react. */
+    private static final long POLL_TIMEOUT_MILLIS = 1_000;
+
+    private final ChangeFeedSession session;
+    private final RangeSplits rangeSplits;
+
+    CosmosDBSplitReader(ChangeFeedSession session, RangeSplits rangeSplits) {
+        this.session = session;
+        this.rangeSplits = rangeSplits;
+    }
+
+    @Override
+    public RecordsWithSplitIds<CommitGroup> fetch() throws ChangeFeedException {
+        ChangeFeedPage page = session.poll(POLL_TIMEOUT_MILLIS);
+        if (page == null) {
+            return PageRecords.none();
+        }
+        switch (page.kind()) {
+            case DOCUMENTS:
+                return PageRecords.of(page);
+            case RANGE_SPLIT:
+                rangeSplits.put(
+                        page.splitId(),
+                        page.children().stream()
+                                .map(CosmosDBSplit::of)
+                                .collect(Collectors.toList()));
+                return ended(page);
+            case RANGE_FINISHED:
+                return ended(page);
+            default:
+                throw new IllegalStateException("a page of an unknown kind: " + page.kind());
+        }
+    }
+
+    private static PageRecords ended(ChangeFeedPage page) {
+        String splitId = page.splitId();
+        page.recycle();
+        return PageRecords.finished(splitId);
+    }
+
+    @Override
+    public void handleSplitsChanges(SplitsChange<CosmosDBSplit> change) {
+        if (!(change instanceof SplitsAddition)) {
+            throw new UnsupportedOperationException(
+                    "splits are only added here, found " + change.getClass().getName());
+        }
+        try {
+            session.addSplits(
+                    change.splits().stream()
+                            .map(CosmosDBSplit::toSnapshot)
+                            .collect(Collectors.toList()));
+        } catch (ChangeFeedException e) {
+            throw new UncheckedIOException("cannot read " + change.splits(), e);
+        }
+    }
+
+    @Override
+    public void wakeUp() {
+        session.wakeUp();
+    }
+
+    @Override
+    public void close() {
+        // The session belongs to the source reader.
+    }
+}

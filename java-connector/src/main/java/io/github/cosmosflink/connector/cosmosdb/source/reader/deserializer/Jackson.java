@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
+
+/** Makes the mappers of the adapters that need Jackson, and says so when it is not there. */
+final class Jackson {
+
+    private Jackson() {}
+
+    /**
+     * A tolerant reader, with the modules that the job brings (for {@code java.time} and the like).
+     */
+    static ObjectMapper mapper(DeserializationSchema.InitializationContext context) {
+        return new ObjectMapper()
+                .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
+                .registerModules(
+                        ObjectMapper.findModules(context.getUserCodeClassLoader().asClassLoader()));
+    }
+
+    /**
+     * Fails while the job is being built, not when it runs, and with a message that says what to
+     * add.
+     *
+     * @param adapter the class that needs Jackson
+     */
+    static void require(Class<?> adapter) {
+        try {
+            Class.forName(
+                    "com.fasterxml.jackson.databind.ObjectMapper", false, adapter.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(
+                    adapter.getSimpleName()
+                            + " needs com.fasterxml.jackson.core:jackson-databind beside the connector,"
+                            + " in the job's JAR or wherever the connector's JAR is",
+                    e);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source.split;
+
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * The framing that all state of the source shares: big-endian integers, texts and byte arrays
+ * behind their length. Reading refuses what is too short, too long or not what its length says.
+ */
+@Internal
+public final class StateBytes {
+
+    private StateBytes() {}
+
+    /** Collects fields. */
+    public static final class Writer {
+
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(256);
+        private final DataOutputStream out = new DataOutputStream(bytes);
+
+        public void writeByte(int value) throws IOException {
+            out.writeByte(value);
+        }
+
+        public void writeInt(int value) throws IOException {
+            out.writeInt(value);
+        }
+
+        public void writeBytes(byte[] value) throws IOException {
+            out.writeInt(value.length);
+            out.write(value);
+        }
+
+        public void writeText(String value) throws IOException {
+            writeBytes(value.getBytes(StandardCharsets.UTF_8));
+        }
+
+        public byte[] toBytes() {
+            return bytes.toByteArray();
+        }
+    }
+
+    /** Gives the fields back; every refusal names the kind of state. */
+    public static final class Reader {
+
+        private final String what;
+        private final ByteBuffer bytes;
+
+        /**
+         * @param what the kind of state, for errors
+         */
+        public Reader(String what, byte[] bytes) {
+            this.what = what;
+            this.bytes = ByteBuffer.wrap(bytes);
+        }
+
+        public int readByte() throws IOException {
+            try {
+                return bytes.get();
+            } catch (BufferUnderflowException e) {
+                throw truncated();
+            }
+        }
+
+        /** A count or length: never negative. */
+        public int readCount() throws IOException {
+            int count;
+            try {
+                count = bytes.getInt();
+            } catch (BufferUnderflowException e) {
+                throw truncated();
+            }
+            // Nothing counted here takes less than a byte, so this also keeps a damaged count from
+            // allocating much.
+            if (count < 0 || count > bytes.remaining()) {
+                throw new IOException(
+                        String.format(
+                                "%s is corrupt: a length of %d at byte %d, where %d bytes are left",
+                                what, count, bytes.position() - 4, bytes.remaining()));
+            }
+            return count;
+        }
+
+        public byte[] readBytes() throws IOException {
+            byte[] value = new byte[readCount()];
+            bytes.get(value);
+            return value;
+        }
+
+        public String readText() throws IOException {
+            return new String(readBytes(), StandardCharsets.UTF_8);
+        }
+
+        public void expectEnd() throws IOException {
+            if (bytes.hasRemaining()) {
+                throw new IOException(
+                        String.format(
+                                "%s is corrupt: %d bytes follow its end", what, bytes.remaining()));
+            }
+        }
+
+        private IOException truncated() {
+            return new IOException(
+                    String.format("%s is corrupt: it ends at byte %d", what, bytes.limit()));
+        }
+    }
+
+    /** The refusal of a version that this connector does not know. */
+    public static IOException unknownVersion(String what, int found, int known) {
+        return new IOException(
+                String.format(
+                        "%s has format version %d, this connector reads versions 1 to %d:"
+                                + " it was written by a newer connector or is corrupt",
+                        what, found, known));
+    }
+}
