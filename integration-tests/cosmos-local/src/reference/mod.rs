@@ -250,8 +250,8 @@ impl ReferenceEngine {
         let paths = feed::partition_key_paths(&self.emulator, &container).await;
         for number in before..before + spec.documents {
             let mut document = json!({
-                "id": format!("{}-{number}", spec.id_prefix),
-                "number": number,
+                "id": format!("{}-{number:010}", spec.id_prefix),
+                "seq": number,
             });
             for path in &paths {
                 let value = json!(format!("pk-{}", number % spec.partition_keys.max(1)));
