@@ -120,9 +120,7 @@ impl Expr {
             Self::Aggregate(..) => true,
             Self::Literal(_) | Self::Undefined | Self::Root => false,
             Self::Not(inner) => inner.has_aggregate(),
-            Self::Member(left, right) | Self::Binary(left, _, right) => {
-                left.has_aggregate() || right.has_aggregate()
-            }
+            Self::Member(left, right) | Self::Binary(left, _, right) => left.has_aggregate() || right.has_aggregate(),
             Self::Between(a, b, c) => [a, b, c].iter().any(|expr| expr.has_aggregate()),
             Self::In(left, list) => left.has_aggregate() || list.iter().any(Self::has_aggregate),
             Self::Call(_, list) | Self::Array(list) => list.iter().any(Self::has_aggregate),
@@ -182,8 +180,6 @@ impl fmt::Display for Join<'_> {
 /// Names that are not certain to be read back as names after a dot are printed in brackets.
 fn is_plain_name(name: &str) -> bool {
     let mut characters = name.chars();
-    characters
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -19,18 +19,17 @@ enum Scope<'a> {
 pub(super) fn run(query: &Query, documents: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut matching: Vec<Value> = documents
         .filter(|document| {
-            query.filter.as_ref().is_none_or(|filter| {
-                eval(filter, Scope::Document(document)) == Some(Value::Bool(true))
-            })
+            query
+                .filter
+                .as_ref()
+                .is_none_or(|filter| eval(filter, Scope::Document(document)) == Some(Value::Bool(true)))
         })
         .collect();
     if !query.order_by.is_empty() {
         order(query, &mut matching);
     }
     let mut results: Vec<Value> = if query.aggregates() {
-        project(&query.selection, Scope::Group(&matching))
-            .into_iter()
-            .collect()
+        project(&query.selection, Scope::Group(&matching)).into_iter().collect()
     } else if query.selection == Selection::Everything {
         matching
     } else {
@@ -76,11 +75,7 @@ fn order(query: &Query, documents: &mut Vec<Value>) {
             .zip(left.iter().zip(right))
             .map(|(key, (left, right))| {
                 let ordering = compare(left.as_ref(), right.as_ref());
-                if key.descending {
-                    ordering.reverse()
-                } else {
-                    ordering
-                }
+                if key.descending { ordering.reverse() } else { ordering }
             })
             .find(|ordering| ordering.is_ne())
             .unwrap_or(Ordering::Equal)
@@ -140,9 +135,7 @@ fn eval(expr: &Expr, scope: Scope<'_>) -> Option<Value> {
         Expr::Aggregate(function, inner) => match scope {
             Scope::Group(documents) => aggregate(
                 *function,
-                documents
-                    .iter()
-                    .map(|document| eval(inner, Scope::Document(document))),
+                documents.iter().map(|document| eval(inner, Scope::Document(document))),
             ),
             Scope::Document(_) => None,
         },
@@ -152,9 +145,7 @@ fn eval(expr: &Expr, scope: Scope<'_>) -> Option<Value> {
                 .filter_map(|(name, expr)| Some((name.clone(), eval(expr, scope)?)))
                 .collect::<Map<String, Value>>(),
         )),
-        Expr::Array(list) => Some(Value::Array(
-            list.iter().filter_map(|expr| eval(expr, scope)).collect(),
-        )),
+        Expr::Array(list) => Some(Value::Array(list.iter().filter_map(|expr| eval(expr, scope)).collect())),
     }
 }
 
@@ -169,9 +160,7 @@ fn path<'a>(expr: &Expr, document: &'a Value) -> Path<'a> {
     match expr {
         Expr::Root => Path::Borrowed(Some(document)),
         Expr::Member(base, key) => match (path(base, document), key.as_ref()) {
-            (Path::Borrowed(base), Expr::Literal(key)) => {
-                Path::Borrowed(base.and_then(|base| index(base, key)))
-            }
+            (Path::Borrowed(base), Expr::Literal(key)) => Path::Borrowed(base.and_then(|base| index(base, key))),
             _ => Path::Computed,
         },
         _ => Path::Computed,
@@ -188,9 +177,7 @@ fn member(expr: &Expr, scope: Scope<'_>) -> Option<Value> {
 fn index<'a>(base: &'a Value, key: &Value) -> Option<&'a Value> {
     match key {
         Value::String(name) => base.as_object()?.get(name),
-        Value::Number(position) => base
-            .as_array()?
-            .get(usize::try_from(position.as_u64()?).ok()?),
+        Value::Number(position) => base.as_array()?.get(usize::try_from(position.as_u64()?).ok()?),
         _ => None,
     }
 }
@@ -225,11 +212,7 @@ fn binary(left: &Expr, operator: Operator, right: &Expr, scope: Scope<'_>) -> Op
         Operator::Greater => Some(Value::Bool(comparable(&left, &right)?.is_gt())),
         Operator::GreaterEqual => Some(Value::Bool(comparable(&left, &right)?.is_ge())),
         Operator::Like => Some(Value::Bool(like(left.as_str()?, right.as_str()?))),
-        Operator::Concat => Some(Value::from(format!(
-            "{}{}",
-            left.as_str()?,
-            right.as_str()?
-        ))),
+        Operator::Concat => Some(Value::from(format!("{}{}", left.as_str()?, right.as_str()?))),
         Operator::Add => number(left.as_f64()? + right.as_f64()?),
         Operator::Subtract => number(left.as_f64()? - right.as_f64()?),
         Operator::Multiply => number(left.as_f64()? * right.as_f64()?),

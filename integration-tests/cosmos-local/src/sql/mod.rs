@@ -83,11 +83,7 @@ impl Statement {
 ///
 /// # Errors
 /// When the query is outside the subset, or needs a stage that the client does not have.
-pub fn plan(
-    text: &str,
-    parameters: &[(String, Value)],
-    supported: &str,
-) -> Result<Value, PlanError> {
+pub fn plan(text: &str, parameters: &[(String, Value)], supported: &str) -> Result<Value, PlanError> {
     let query = parser::parse(text, parameters).map_err(PlanError::Invalid)?;
     plan::plan(&query, supported)
 }

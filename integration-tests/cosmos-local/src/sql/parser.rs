@@ -9,9 +9,7 @@ use super::ast::{Aggregate, Expr, Function, Operator, Query, Selection, SortKey}
 use super::lexer::{Token, tokenize};
 
 /// Words that end an alias-less `FROM` or a select item instead of naming it.
-const RESERVED: [&str; 9] = [
-    "FROM", "WHERE", "ORDER", "GROUP", "OFFSET", "LIMIT", "AS", "JOIN", "IN",
-];
+const RESERVED: [&str; 9] = ["FROM", "WHERE", "ORDER", "GROUP", "OFFSET", "LIMIT", "AS", "JOIN", "IN"];
 
 /// Parses `text`; parameters become literals.
 pub(super) fn parse(text: &str, parameters: &[(String, Value)]) -> Result<Query, Error> {
@@ -34,10 +32,7 @@ pub(super) fn parse(text: &str, parameters: &[(String, Value)]) -> Result<Query,
 /// The names that stand for the document: the collection's name and its alias.
 fn aliases(tokens: &[Token]) -> Result<Vec<String>, Error> {
     let from = (0..tokens.len())
-        .find(|&index| {
-            is_word(tokens.get(index), "FROM")
-                && (index == 0 || tokens[index - 1] != Token::Symbol("."))
-        })
+        .find(|&index| is_word(tokens.get(index), "FROM") && (index == 0 || tokens[index - 1] != Token::Symbol(".")))
         .ok_or_else(|| Error::new("FROM is missing"))?;
     let mut names = Vec::new();
     let mut next = from + 1;
@@ -62,9 +57,7 @@ fn is_word(token: Option<&Token>, word: &str) -> bool {
 }
 
 fn is_reserved(word: &str) -> bool {
-    RESERVED
-        .iter()
-        .any(|reserved| word.eq_ignore_ascii_case(reserved))
+    RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
 }
 
 struct Parser<'a> {
@@ -204,27 +197,19 @@ impl Parser<'_> {
         } else if self.accept_word("LIKE") {
             binary(left, Operator::Like, self.sum()?)
         } else if negated {
-            return Err(Error::new(
-                "NOT must be followed by IN, BETWEEN or LIKE here",
-            ));
+            return Err(Error::new("NOT must be followed by IN, BETWEEN or LIKE here"));
         } else if let Some(operator) = self.comparison_operator() {
             binary(left, operator, self.sum()?)
         } else {
             left
         };
-        Ok(if negated {
-            Expr::Not(Box::new(matched))
-        } else {
-            matched
-        })
+        Ok(if negated { Expr::Not(Box::new(matched)) } else { matched })
     }
 
     fn comparison_operator(&mut self) -> Option<Operator> {
         let operator = match self.peek() {
             Some(Token::Symbol("<>")) => Operator::NotEqual,
-            Some(Token::Symbol(symbol @ ("=" | "!=" | "<" | "<=" | ">" | ">="))) => {
-                Operator::from_word(symbol)?
-            }
+            Some(Token::Symbol(symbol @ ("=" | "!=" | "<" | "<=" | ">" | ">="))) => Operator::from_word(symbol)?,
             _ => return None,
         };
         self.position += 1;
@@ -307,9 +292,7 @@ impl Parser<'_> {
                 Ok(Expr::Array(list))
             }
             Token::Symbol("{") => self.object(),
-            Token::Word(word) if matches!(self.peek(), Some(Token::Symbol("("))) => {
-                self.call(&word)
-            }
+            Token::Word(word) if matches!(self.peek(), Some(Token::Symbol("("))) => self.call(&word),
             Token::Word(word) => self.name(&word),
             Token::Symbol(symbol) => Err(Error::new(format!("unexpected '{symbol}'"))),
         }
@@ -360,16 +343,11 @@ impl Parser<'_> {
             "false" => Ok(Expr::Literal(Value::from(false))),
             "null" => Ok(Expr::Literal(Value::Null)),
             "undefined" => Ok(Expr::Undefined),
-            _ => Err(Error::new(format!(
-                "the identifier '{word}' could not be resolved"
-            ))),
+            _ => Err(Error::new(format!("the identifier '{word}' could not be resolved"))),
         }
     }
 
-    fn list<T>(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let mut list = vec![item(self)?];
         while self.accept_symbol(",") {
             list.push(item(self)?);
@@ -395,8 +373,7 @@ impl Parser<'_> {
     }
 
     fn accept_words(&mut self, first: &str, second: &str) -> bool {
-        let found =
-            is_word(self.peek(), first) && is_word(self.tokens.get(self.position + 1), second);
+        let found = is_word(self.peek(), first) && is_word(self.tokens.get(self.position + 1), second);
         self.position += 2 * usize::from(found);
         found
     }
@@ -405,20 +382,14 @@ impl Parser<'_> {
         if self.accept_symbol(symbol) {
             return Ok(());
         }
-        Err(Error::new(format!(
-            "'{symbol}' expected, found {:?}",
-            self.peek()
-        )))
+        Err(Error::new(format!("'{symbol}' expected, found {:?}", self.peek())))
     }
 
     fn expect_word(&mut self, word: &str) -> Result<(), Error> {
         if self.accept_word(word) {
             return Ok(());
         }
-        Err(Error::new(format!(
-            "{word} expected, found {:?}",
-            self.peek()
-        )))
+        Err(Error::new(format!("{word} expected, found {:?}", self.peek())))
     }
 
     fn word(&mut self, what: &str) -> Result<String, Error> {
@@ -433,9 +404,7 @@ impl Parser<'_> {
 
     fn count(&mut self, clause: &str) -> Result<usize, Error> {
         match self.primary()? {
-            Expr::Literal(value) => value
-                .as_u64()
-                .and_then(|number| usize::try_from(number).ok()),
+            Expr::Literal(value) => value.as_u64().and_then(|number| usize::try_from(number).ok()),
             _ => None,
         }
         .ok_or_else(|| Error::new(format!("{clause} takes a whole number of at least 0")))

@@ -46,19 +46,9 @@ pub(super) fn plan(query: &Query, supported: &str) -> Result<Value, PlanError> {
     let orders: Vec<&str> = query
         .order_by
         .iter()
-        .map(|key| {
-            if key.descending {
-                "Descending"
-            } else {
-                "Ascending"
-            }
-        })
+        .map(|key| if key.descending { "Descending" } else { "Ascending" })
         .collect();
-    let expressions: Vec<String> = query
-        .order_by
-        .iter()
-        .map(|key| key.expr.to_string())
-        .collect();
+    let expressions: Vec<String> = query.order_by.iter().map(|key| key.expr.to_string()).collect();
     Ok(json!({
         "partitionedQueryExecutionInfoVersion": 2,
         "queryInfo": {
@@ -102,9 +92,7 @@ fn missing_feature(query: &Query, supported: &str) -> Option<&'static str> {
         (query.order_by.len() > 1, "MultipleOrderBy", true),
     ]
     .into_iter()
-    .find(|(needed, feature, built)| {
-        *needed && !(*built && supported.split(',').any(|known| known.trim() == *feature))
-    })
+    .find(|(needed, feature, built)| *needed && !(*built && supported.split(',').any(|known| known.trim() == *feature)))
     .map(|(_, feature, _)| feature)
 }
 
@@ -126,14 +114,11 @@ fn rewrite(query: &Query) -> String {
             Aggregate::Max => format!("{{\"max\": MAX({inner}), \"count\": COUNT({inner})}}"),
             Aggregate::Count | Aggregate::Sum => format!("{}({inner})", aggregate.text()),
         };
-        return format!(
-            "SELECT VALUE [{{\"item\": {item}}}] FROM c{}",
-            condition(query, None)
-        );
+        return format!("SELECT VALUE [{{\"item\": {item}}}] FROM c{}", condition(query, None));
     }
-    let keep = query.top.or(query
-        .window
-        .map(|(offset, limit)| offset.saturating_add(limit)));
+    let keep = query
+        .top
+        .or(query.window.map(|(offset, limit)| offset.saturating_add(limit)));
     let distinct = if query.distinct { "DISTINCT " } else { "" };
     // A partition's window says nothing about the window over all of them once duplicates go.
     let top = match keep {
@@ -145,10 +130,7 @@ fn rewrite(query: &Query) -> String {
             return String::new();
         }
         let selection = selection_text(&query.selection);
-        return format!(
-            "SELECT {distinct}{top}{selection} FROM c{}",
-            condition(query, None)
-        );
+        return format!("SELECT {distinct}{top}{selection} FROM c{}", condition(query, None));
     }
     let items: Vec<String> = query
         .order_by
@@ -158,13 +140,7 @@ fn rewrite(query: &Query) -> String {
     let keys: Vec<String> = query
         .order_by
         .iter()
-        .map(|key| {
-            format!(
-                "{} {}",
-                key.expr,
-                if key.descending { "DESC" } else { "ASC" }
-            )
-        })
+        .map(|key| format!("{} {}", key.expr, if key.descending { "DESC" } else { "ASC" }))
         .collect();
     format!(
         "SELECT {distinct}{top}c._rid, [{}] AS orderByItems, {} AS payload FROM c{} ORDER BY {}",

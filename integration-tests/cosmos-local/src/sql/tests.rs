@@ -39,29 +39,14 @@ fn filters() {
         ["a", "c"]
     );
     assert_eq!(ids("SELECT * FROM c WHERE c.n BETWEEN 2 AND 3"), ["a", "c"]);
-    assert_eq!(
-        ids("SELECT * FROM c WHERE c.id IN ('a', 'b') AND NOT (c.n > 2)"),
-        ["b"]
-    );
+    assert_eq!(ids("SELECT * FROM c WHERE c.id IN ('a', 'b') AND NOT (c.n > 2)"), ["b"]);
     assert_eq!(ids("SELECT * FROM c WHERE c.city LIKE 'R_m%'"), ["a", "c"]);
-    assert_eq!(
-        ids("SELECT * FROM c WHERE STARTSWITH(c.city, 'o', true)"),
-        ["b"]
-    );
-    assert_eq!(
-        ids("SELECT * FROM c WHERE ARRAY_CONTAINS(c.tags, 'x')"),
-        ["a"]
-    );
-    assert_eq!(
-        ids("SELECT * FROM c WHERE c.tags[0] = 'x' OR c.n = 2"),
-        ["a", "c"]
-    );
+    assert_eq!(ids("SELECT * FROM c WHERE STARTSWITH(c.city, 'o', true)"), ["b"]);
+    assert_eq!(ids("SELECT * FROM c WHERE ARRAY_CONTAINS(c.tags, 'x')"), ["a"]);
+    assert_eq!(ids("SELECT * FROM c WHERE c.tags[0] = 'x' OR c.n = 2"), ["a", "c"]);
     // Comparing with undefined or with another type is neither true nor false.
     assert_eq!(ids("SELECT * FROM c WHERE c.name = null"), ["c"]);
-    assert_eq!(
-        ids("SELECT * FROM c WHERE NOT (c.name = 'x')"),
-        Vec::<String>::new()
-    );
+    assert_eq!(ids("SELECT * FROM c WHERE NOT (c.name = 'x')"), Vec::<String>::new());
     assert_eq!(ids("SELECT * FROM c WHERE IS_DEFINED(c.name)"), ["c"]);
 }
 
@@ -76,24 +61,15 @@ fn parameters_are_values() {
 #[test]
 fn orders_and_windows() {
     assert_eq!(ids("SELECT * FROM c ORDER BY c.n"), ["b", "c", "a"]);
-    assert_eq!(
-        ids("SELECT * FROM c ORDER BY c.city DESC, c.n ASC"),
-        ["c", "a", "b"]
-    );
+    assert_eq!(ids("SELECT * FROM c ORDER BY c.city DESC, c.n ASC"), ["c", "a", "b"]);
     assert_eq!(ids("SELECT * FROM c ORDER BY c.n OFFSET 1 LIMIT 1"), ["c"]);
     assert_eq!(ids("SELECT TOP 2 * FROM c ORDER BY c.n DESC"), ["a", "c"]);
-    assert_eq!(
-        ids("SELECT * FROM c OFFSET 3 LIMIT 0"),
-        Vec::<String>::new()
-    );
+    assert_eq!(ids("SELECT * FROM c OFFSET 3 LIMIT 0"), Vec::<String>::new());
 }
 
 #[test]
 fn projects() {
-    assert_eq!(
-        run("SELECT VALUE c.city FROM c WHERE c.n = 1"),
-        [json!("Oslo")]
-    );
+    assert_eq!(run("SELECT VALUE c.city FROM c WHERE c.n = 1"), [json!("Oslo")]);
     assert_eq!(
         run("SELECT c.id, c.n + 1 AS m FROM c WHERE c.n = 2"),
         [json!({"id": "c", "m": 3})]
@@ -103,19 +79,14 @@ fn projects() {
         [json!("Rome"), json!("Oslo")]
     );
     assert_eq!(
-        run(
-            "SELECT VALUE {\"k\": c._rid, \"o\": [{\"item\": c.n}]} FROM c WHERE (true) ORDER BY c.n"
-        )[1],
+        run("SELECT VALUE {\"k\": c._rid, \"o\": [{\"item\": c.n}]} FROM c WHERE (true) ORDER BY c.n")[1],
         json!({"k": "r3", "o": [{"item": 2}]})
     );
 }
 
 #[test]
 fn aggregates() {
-    assert_eq!(
-        run("SELECT VALUE COUNT(1) FROM c WHERE c.city = 'Rome'"),
-        [json!(2)]
-    );
+    assert_eq!(run("SELECT VALUE COUNT(1) FROM c WHERE c.city = 'Rome'"), [json!(2)]);
     assert_eq!(run("SELECT VALUE SUM(c.n) FROM c"), [json!(6)]);
     assert_eq!(run("SELECT VALUE AVG(c.n) FROM c"), [json!(2)]);
     assert_eq!(
@@ -155,10 +126,7 @@ const FEATURES: &str = "Distinct, OrderBy,MultipleOrderBy,Top,OffsetAndLimit,Agg
 
 fn rewritten(text: &str) -> String {
     let plan = plan(text, &[], FEATURES).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-    plan["queryInfo"]["rewrittenQuery"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    plan["queryInfo"]["rewrittenQuery"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -179,10 +147,7 @@ fn rewritten_queries_run() {
             json!({"_rid": "r3", "orderByItems": [{"item": 2}], "payload": {"id": "c"}}),
         ]
     );
-    assert_eq!(
-        run(&rewritten("SELECT VALUE COUNT(1) FROM c")),
-        [json!([{"item": 3}])]
-    );
+    assert_eq!(run(&rewritten("SELECT VALUE COUNT(1) FROM c")), [json!([{"item": 3}])]);
     assert_eq!(
         run(&rewritten("SELECT VALUE AVG(c.n) FROM c")),
         [json!([{"item": {"sum": 6, "count": 3}}])]
@@ -203,13 +168,7 @@ fn plans_need_the_clients_stages() {
         ("SELECT * FROM c ORDER BY c.n", ""),
     ] {
         let error = plan(text, &[], supported).unwrap_err();
-        assert!(
-            matches!(error, PlanError::NotServable(_)),
-            "{text}: {error:?}"
-        );
+        assert!(matches!(error, PlanError::NotServable(_)), "{text}: {error:?}");
     }
-    assert!(matches!(
-        plan("SELEC", &[], FEATURES),
-        Err(PlanError::Invalid(_))
-    ));
+    assert!(matches!(plan("SELEC", &[], FEATURES), Err(PlanError::Invalid(_))));
 }

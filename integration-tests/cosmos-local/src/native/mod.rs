@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The server's own engine: everything in memory, a page costs what the page holds.
+
+mod body;
+mod catalog;
+mod change_feed;
+mod container;
+mod control;
+mod document;
+mod epk;
+mod items;
+mod key;
+mod load;
+mod partition;
+mod queries;
+mod rid;
+mod scope;
+mod throughput;
+mod write_log;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use self::catalog::{Catalog, Database, NewContainer};
+use self::container::Container;
+use self::write_log::WriteKind;
+use crate::engine::{
+    AdminError, AdminResult, BoxFuture, ContainerSpec, Engine, LoadSpec, MergeSpec, Request, Response, SplitSpec,
+};
+use crate::operation::{Operation, segments};
+use crate::reply::Reply;
+
+/// Sub-status of a request for a container that was deleted and created again.
+const RID_MISMATCH: u32 = 1024;
+
+/// The account of the native engine.
+#[derive(Debug, Default)]
+pub struct NativeEngine {
+    catalog: Catalog,
+}
+
+impl NativeEngine {
+    fn respond(&self, request: &Request) -> Result<Reply, Reply> {
+        let path = segments(&request.path);
+        let operation = Operation::of(request, &path);
+        let name = |at: usize| path.get(at).map_or("", String::as_str);
+        let database = || self.database(name(1));
+        let container = || self.container(request, name(1), name(3));
+        match operation {
+            Operation::ReadAccount => Ok(control::account(request)),
+            Operation::CreateDatabase => control::create_database(&self.catalog, request),
+            Operation::ListDatabases => Ok(control::feed("Databases", "", self.databases())),
+            Operation::QueryDatabases => queries::resources(request, "Databases", "", self.databases()),
+            Operation::ReadDatabase => Ok(control::read_database(&*database()?)),
+            Operation::DeleteDatabase => {
+                if self.catalog.delete_database(name(1)) {
+                    Ok(Reply::new(204).charge(2.0))
+                } else {
+                    Err(absent("database", name(1)))
+                }
+            }
+            Operation::CreateContainer => control::create_container(&self.catalog, &*database()?, request),
+            Operation::ListContainers => {
+                let database = database()?;
+                Ok(control::feed(
+                    "DocumentCollections",
+                    &database.rid,
+                    containers(&database),
+                ))
+            }
+            Operation::QueryContainers => {
+                let database = database()?;
+                let all = containers(&database);
+                queries::resources(request, "DocumentCollections", &database.rid, all)
+            }
+            Operation::ReadContainer => Ok(control::container_reply(200, &*container()?)),
+            Operation::ReplaceContainer => control::replace_container(&*container()?, request),
+            Operation::DeleteContainer => {
+                container()?;
+                self.catalog.delete_container(&*database()?, name(3));
+                Ok(Reply::new(204).charge(2.0))
+            }
+            Operation::ReadPartitionKeyRanges => Ok(control::partition_key_ranges(&*container()?, request)),
+            Operation::ChangeFeed => change_feed::read(&*container()?, request),
+            Operation::ListItems => queries::scan(&*container()?, request),
+            Operation::QueryItems => queries::items(&*container()?, request),
+            Operation::QueryPlan => container().and_then(|_| queries::plan(request)),
+            Operation::CreateItem => items::write(&*container()?, request, WriteKind::Create, None),
+            Operation::UpsertItem => items::write(&*container()?, request, WriteKind::Upsert, None),
+            Operation::ReadItem => items::read(&*container()?, request, name(5)),
+            Operation::ReplaceItem => items::write(&*container()?, request, WriteKind::Replace, Some(name(5))),
+            Operation::DeleteItem => items::delete(&*container()?, request, name(5)),
+            Operation::ListOffers => Ok(control::feed("Offers", "", self.offers())),
+            Operation::QueryOffers => queries::resources(request, "Offers", "", self.offers()),
+            Operation::ReadOffer => control::read_offer(&self.catalog, name(1)),
+            Operation::ReplaceOffer => control::replace_offer(&self.catalog, name(1), request),
+            Operation::Batch | Operation::Unsupported => Err(Reply::error(
+                501,
+                0,
+                format!("{} {} is not supported", request.method, request.path),
+            )),
+        }
+    }
+
+    fn database(&self, name: &str) -> Result<Arc<Database>, Reply> {
+        self.catalog.database(name).ok_or_else(|| absent("database", name))
+    }
+
+    fn container(&self, request: &Request, database: &str, name: &str) -> Result<Arc<Container>, Reply> {
+        let container = self
+            .database(database)?
+            .container(name)
+            .ok_or_else(|| absent("container", name))?;
+        let intended = request.header("x-ms-cosmos-intended-collection-rid");
+        if intended.is_some_and(|rid| rid != container.rid) {
+            return Err(Reply::error(
+                400,
+                RID_MISMATCH,
+                "The collection resource ID does not match the intended collection resource ID.",
+            ));
+        }
+        Ok(container)
+    }
+
+    fn databases(&self) -> Vec<Value> {
+        let databases = self.catalog.databases();
+        databases.iter().map(|database| database.to_json()).collect()
+    }
+
+    fn offers(&self) -> Vec<Value> {
+        let offers = self.catalog.offers();
+        offers.iter().map(|offer| offer.to_json()).collect()
+    }
+
+    fn find(&self, database: &str, container: &str) -> Result<Arc<Container>, AdminError> {
+        self.catalog
+            .database(database)
+            .and_then(|database| database.container(container))
+            .ok_or_else(|| AdminError::new(404, format!("container {database}/{container} does not exist")))
+    }
+
+    fn create(&self, spec: ContainerSpec) -> AdminResult {
+        if spec.partitions == 0 || spec.partitions > 1000 {
+            return Err(AdminError::new(
+                400,
+                format!("partitions: {} is not between 1 and 1000", spec.partitions),
+            ));
+        }
+        let kind = if spec.partition_key.len() > 1 {
+            "MultiHash"
+        } else {
+            "Hash"
+        };
+        let body = json!({
+            "id": spec.container,
+            "partitionKey": {"paths": spec.partition_key, "kind": kind, "version": 2},
+        });
+        let Value::Object(body) = body else {
+            unreachable!("the body is written as an object just above");
+        };
+        let partition_key = control::definition(&body)
+            .map_err(|_| AdminError::new(400, "partitionKey: one to three paths such as /pk are needed"))?;
+        let database = self
+            .catalog
+            .database(&spec.database)
+            .or_else(|| self.catalog.create_database(&spec.database))
+            // Lost a race for the name: then it is there.
+            .or_else(|| self.catalog.database(&spec.database))
+            .ok_or_else(|| AdminError::new(409, format!("database {} was deleted", spec.database)))?;
+        let new = NewContainer {
+            name: spec.container.clone(),
+            partition_key,
+            body,
+            partitions: spec.partitions,
+            offer: spec.throughput.map(|units| json!({"offerThroughput": units})),
+        };
+        self.catalog
+            .create_container(&database, new)
+            .map(|container| container.state())
+            .ok_or_else(|| {
+                AdminError::new(
+                    409,
+                    format!("container {}/{} exists already", spec.database, spec.container),
+                )
+            })
+    }
+}
+
+impl Engine for NativeEngine {
+    fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Response> {
+        let reply = self.respond(request).unwrap_or_else(|error| error);
+        Box::pin(std::future::ready(reply.build()))
+    }
+
+    fn create_container(&self, spec: ContainerSpec) -> BoxFuture<'_, AdminResult> {
+        Box::pin(async move { self.create(spec) })
+    }
+
+    fn container_state<'a>(&'a self, database: &'a str, container: &'a str) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async move { Ok(self.find(database, container)?.state()) })
+    }
+
+    fn split<'a>(&'a self, database: &'a str, container: &'a str, spec: SplitSpec) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async move {
+            let container = self.find(database, container)?;
+            let lock = Duration::from_millis(spec.lock_millis);
+            container.split(spec.partition.as_deref(), lock).await
+        })
+    }
+
+    fn merge<'a>(&'a self, database: &'a str, container: &'a str, spec: MergeSpec) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async move {
+            let container = self.find(database, container)?;
+            let lock = Duration::from_millis(spec.lock_millis);
+            container.merge(&spec.partitions, lock, spec.renumber_lsns).await
+        })
+    }
+
+    fn load<'a>(&'a self, database: &'a str, container: &'a str, spec: LoadSpec) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async move {
+            let container = self.find(database, container)?;
+            tokio::task::spawn_blocking(move || load::run(&container, &spec))
+                .await
+                .map_err(|error| AdminError::new(500, format!("the load failed: {error}")))?
+        })
+    }
+
+    fn write_log<'a>(
+        &'a self,
+        database: &'a str,
+        container: &'a str,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Bytes, AdminError>> {
+        Box::pin(async move {
+            let container = self.find(database, container)?;
+            Ok(Bytes::from(container.log.lines(from, limit)))
+        })
+    }
+}
+
+fn containers(database: &Database) -> Vec<Value> {
+    let containers = database.containers();
+    containers
+        .iter()
+        .map(|container| control::container_json(container))
+        .collect()
+}
+
+fn absent(what: &str, name: &str) -> Reply {
+    Reply::error(404, 0, format!("{what} {name} does not exist"))
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The server's own record of every write of a container, to compare a reader's results with.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::document::{Stamp, StoredDocument};
+
+/// What a write was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteKind {
+    /// A document that was not there.
+    Create,
+    /// A new version by replacing.
+    Replace,
+    /// A new version, or a document that was not there, by upserting.
+    Upsert,
+    /// A document taken away.
+    Delete,
+}
+
+impl WriteKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Upsert => "upsert",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    lsn: u64,
+    partition: u32,
+    kind: WriteKind,
+    stamp: Stamp,
+    id: Arc<str>,
+    partition_key: Arc<str>,
+}
+
+/// Writes in the order they took effect; numbers begin at 1.
+#[derive(Debug, Default)]
+pub struct WriteLog {
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl WriteLog {
+    /// Notes a version; call it under the lock of its partition, so that the order is the partition's.
+    pub fn note(&self, partition: u32, kind: WriteKind, document: &StoredDocument) {
+        self.push(partition, kind, document, document.lsn, document.stamp);
+    }
+
+    /// Notes a delete, with the LSN and stamp of the delete itself.
+    pub fn note_delete(&self, partition: u32, document: &StoredDocument, lsn: u64, stamp: Stamp) {
+        self.push(partition, WriteKind::Delete, document, lsn, stamp);
+    }
+
+    fn push(&self, partition: u32, kind: WriteKind, document: &StoredDocument, lsn: u64, stamp: Stamp) {
+        self.entries.lock().push(Entry {
+            lsn,
+            partition,
+            kind,
+            stamp,
+            id: Arc::clone(&document.key.id),
+            partition_key: Arc::clone(&document.partition_key),
+        });
+    }
+
+    /// Lines of JSON from a number on.
+    pub fn lines(&self, from: u64, limit: usize) -> String {
+        let entries = self.entries.lock();
+        let start = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
+        let mut lines = String::new();
+        for (at, entry) in entries.iter().enumerate().skip(start).take(limit) {
+            let _ = writeln!(
+                lines,
+                "{{\"seq\":{},\"lsn\":{},\"partition\":\"{}\",\"id\":{},\"pk\":{},\"etag\":{},\"op\":\"{}\",\"ts\":{}}}",
+                at + 1,
+                entry.lsn,
+                entry.partition,
+                Value::from(entry.id.as_ref()),
+                entry.partition_key,
+                Value::from(entry.stamp.etag()),
+                entry.kind.name(),
+                entry.stamp.seconds,
+            );
+        }
+        lines
+    }
+
+    /// Number of writes so far.
+    pub fn len(&self) -> usize {
+        self.entries.lock().len()
+    }
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Sockets and HTTP: takes requests off the wire, hands them to the engine and puts the answers back.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
+
+use crate::admin;
+use crate::auth::AccountKey;
+use crate::connection::{AnswerBody, Cutter, Socket};
+use crate::engine::{Engine, Request, Response};
+use crate::faults::{Fault, FaultKind, Faults};
+use crate::log::Log;
+use crate::operation::{Operation, segments};
+use crate::reply::Reply;
+use crate::request_log::{Entry, RequestLog};
+use crate::tls::{self, Tls};
+
+/// The largest request taken; the protocol's own limits are far below.
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+/// HTTP/2 windows and frames large enough that a page of 4 MB flows without stalls.
+const HTTP2_WINDOW: u32 = 8 * 1024 * 1024;
+/// Largest HTTP/2 frame.
+const HTTP2_FRAME: u32 = 1024 * 1024;
+
+/// How to start a server.
+#[derive(Debug)]
+pub struct Options {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port, 0 for any that is free.
+    pub port: u16,
+    /// Whether to serve with TLS and a certificate made at start.
+    pub tls: bool,
+    /// The account key in base64.
+    pub key: String,
+    /// Where log lines go.
+    pub log: Log,
+}
+
+impl Options {
+    /// Any free port of the loopback address, the emulator's key, no TLS and no log.
+    pub fn local() -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 0,
+            tls: false,
+            key: crate::auth::EMULATOR_KEY.to_owned(),
+            log: Log::silent(),
+        }
+    }
+}
+
+/// What all connections share.
+pub struct Shell {
+    /// What answers the requests.
+    pub engine: Arc<dyn Engine>,
+    /// Misbehaviour on demand.
+    pub faults: Faults,
+    /// The last requests.
+    pub requests: RequestLog,
+    /// How much later every answer of the protocol comes.
+    pub latency_millis: AtomicU64,
+    /// Log for people.
+    pub log: Log,
+    key: AccountKey,
+    scheme: &'static str,
+    address: SocketAddr,
+}
+
+/// A running server; it stops when dropped.
+pub struct Server {
+    address: SocketAddr,
+    key: String,
+    certificate: Option<String>,
+    shell: Arc<Shell>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Binds the address and begins to serve; must be called on a tokio runtime.
+    pub async fn start(options: Options, engine: Arc<dyn Engine>) -> io::Result<Self> {
+        let key =
+            AccountKey::parse(&options.key).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
+        let tls = options.tls.then(|| tls::generate(options.host)).transpose()?;
+        let listener = TcpListener::bind((options.host, options.port)).await?;
+        let address = listener.local_addr()?;
+        let shell = Arc::new(Shell {
+            engine,
+            faults: Faults::default(),
+            requests: RequestLog::default(),
+            latency_millis: AtomicU64::new(0),
+            log: options.log,
+            key,
+            scheme: if tls.is_some() { "https" } else { "http" },
+            address,
+        });
+        let certificate = tls.as_ref().map(|tls| tls.certificate.clone());
+        let accepting = tokio::spawn(accept(listener, tls, Arc::clone(&shell)));
+        Ok(Self {
+            address,
+            key: options.key,
+            certificate,
+            shell,
+            accepting,
+        })
+    }
+
+    /// Address of the Cosmos endpoint, with a slash at its end.
+    pub fn endpoint(&self) -> String {
+        format!("{}://{}/", self.shell.scheme, self.address)
+    }
+
+    /// Address of the administrative interface, with a slash at its end.
+    pub fn admin(&self) -> String {
+        format!("{}://{}{}", self.shell.scheme, self.address, admin::PREFIX)
+    }
+
+    /// The account key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The certificate in PEM, when the server speaks TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// The log for people.
+    pub fn log(&self) -> &Log {
+        &self.shell.log
+    }
+
+    /// Closes the listener and all connections.
+    pub async fn stop(mut self) {
+        self.accepting.abort();
+        // Waits until the socket is closed, so that the port is free for the next.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, tls: Option<Tls>, shell: Arc<Shell>) {
+    let tls = tls.map(|tls| tls.acceptor);
+    // Connections belong to this task, so that they end with it.
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    shell.log.line(format_args!("accept failed: {error}"));
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+        };
+        let shell = Arc::clone(&shell);
+        let tls = tls.clone();
+        connections.spawn(async move {
+            let cutter = Cutter::default();
+            if let Err(error) = connection(stream, peer, tls, &shell, &cutter).await
+                && shell.log.verbose()
+            {
+                shell.log.line(format_args!("connection of {peer} ended: {error}"));
+            }
+        });
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    shell: &Arc<Shell>,
+    cutter: &Cutter,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    let socket = Socket::new(stream, cutter.clone());
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http2()
+        .initial_stream_window_size(HTTP2_WINDOW)
+        .initial_connection_window_size(HTTP2_WINDOW)
+        .max_frame_size(HTTP2_FRAME)
+        .max_concurrent_streams(1000)
+        .max_send_buf_size(HTTP2_WINDOW as usize);
+    let service = service_fn(|request| {
+        let shell = Arc::clone(shell);
+        let cutter = cutter.clone();
+        async move { Ok::<_, Infallible>(serve(&shell, peer, &cutter, request).await) }
+    });
+    match tls {
+        None => tokio::select! {
+            ended = builder.serve_connection(TokioIo::new(socket), service) => ended,
+            () = cutter.wait() => Ok(()),
+        },
+        Some(tls) => {
+            let stream = tls.accept(socket).await?;
+            tokio::select! {
+                ended = builder.serve_connection(TokioIo::new(stream), service) => ended,
+                () = cutter.wait() => Ok(()),
+            }
+        }
+    }
+}
+
+async fn serve(
+    shell: &Shell,
+    peer: SocketAddr,
+    cutter: &Cutter,
+    request: hyper::Request<Incoming>,
+) -> http::Response<AnswerBody> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            let reply = Reply::error(413, 0, format!("the request could not be read: {error}"));
+            return whole(reply.build());
+        }
+    };
+    let path = parts.uri.path();
+    if path.starts_with(admin::PREFIX) {
+        if !peer.ip().is_loopback() {
+            return whole(Reply::error(403, 0, "only from this machine").build());
+        }
+        let query = parts.uri.query().unwrap_or_default();
+        return whole(admin::handle(shell, &parts.method, path, query, &body).await);
+    }
+    let authority = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(|| parts.headers.get(HOST).and_then(|host| host.to_str().ok()))
+        .map_or_else(|| shell.address.to_string(), str::to_owned);
+    let request = Request {
+        path: path.to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+        endpoint: format!("{}://{authority}/", shell.scheme),
+    };
+    shell.answer(&request, cutter).await
+}
+
+impl Shell {
+    async fn answer(&self, request: &Request, cutter: &Cutter) -> http::Response<AnswerBody> {
+        let start = Instant::now();
+        let operation = Operation::of(request, &segments(&request.path));
+        let fault = self.faults.take(operation.kind());
+        let latency = Duration::from_millis(self.latency_millis.load(Ordering::Relaxed));
+        let delay = latency + fault.as_ref().map_or(Duration::ZERO, Fault::delay);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let kind = fault.as_ref().map(|fault| fault.kind);
+        let response = match &fault {
+            Some(fault) if fault.kind == FaultKind::Status => Some(fault.answer()),
+            Some(fault) if fault.kind == FaultKind::Refuse => None,
+            _ if !self.key.signed(request) => Some(unauthorized()),
+            _ => Some(self.engine.handle(request).await),
+        };
+        let time = start.elapsed();
+        let response = response.map(|response| finished(response, request, time));
+        let entry = Entry::new(request, operation, response.as_ref(), kind.map(name), time);
+        if self.log.verbose() {
+            self.log.line(entry.line());
+        }
+        self.requests.push(entry);
+        let Some(response) = response else {
+            cutter.cut(false);
+            // The connection is about to end; there is nobody to answer to.
+            return std::future::pending().await;
+        };
+        match kind {
+            Some(FaultKind::Reset) => broken(response, cutter, true),
+            Some(FaultKind::Truncate) => broken(response, cutter, false),
+            _ => whole(response),
+        }
+    }
+}
+
+fn name(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Status => "status",
+        FaultKind::Reset => "reset",
+        FaultKind::Truncate => "truncate",
+        FaultKind::Delay => "delay",
+        FaultKind::Refuse => "refuse",
+    }
+}
+
+fn unauthorized() -> Response {
+    Reply::error(
+        401,
+        0,
+        "The input authorization token can't serve the request. The wrong key is being used or the expected \
+         payload is not built as per the protocol.",
+    )
+    .build()
+}
+
+/// Adds what every answer of the service has.
+fn finished(mut response: Response, request: &Request, time: Duration) -> Response {
+    let headers = response.headers_mut();
+    let activity = request
+        .header("x-ms-activity-id")
+        .and_then(|id| HeaderValue::from_str(id).ok())
+        .or_else(|| HeaderValue::from_str(&Uuid::new_v4().to_string()).ok());
+    if let Some(activity) = activity {
+        headers.entry("x-ms-activity-id").or_insert(activity);
+    }
+    if let Ok(time) = HeaderValue::from_str(&format!("{:.2}", time.as_secs_f64() * 1e3)) {
+        headers.entry("x-ms-request-duration-ms").or_insert(time);
+    }
+    let fixed = [
+        ("x-ms-request-charge", "1.00"),
+        ("x-ms-version", "2020-07-15"),
+        ("x-ms-gatewayversion", "version=cosmos-local"),
+        ("x-ms-serviceversion", "version=cosmos-local"),
+        ("x-ms-number-of-read-regions", "0"),
+        ("x-ms-schemaversion", "1.18"),
+        ("x-ms-session-token", "0:0#0#0=0"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert_with(|| HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn whole(response: Response) -> http::Response<AnswerBody> {
+    response.map(|body| AnswerBody::Whole(Some(body)))
+}
+
+fn broken(response: Response, cutter: &Cutter, reset: bool) -> http::Response<AnswerBody> {
+    let mut response = response.map(|body| AnswerBody::broken(body, cutter.clone(), reset));
+    if response.status() == http::StatusCode::NOT_MODIFIED {
+        // A 304 has no body to break.
+        *response.status_mut() = http::StatusCode::OK;
+    }
+    let announced = HeaderValue::from(response.body().announced());
+    response.headers_mut().insert(CONTENT_LENGTH, announced);
+    response
+}
