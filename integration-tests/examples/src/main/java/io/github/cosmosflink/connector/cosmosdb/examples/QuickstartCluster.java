@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.examples;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.runtime.minicluster.MiniCluster;
+import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.ParameterTool;
+
+/**
+ * A Flink cluster with its web interface inside of this JVM, for {@code scripts/quickstart}. Reads commands from standard
+ * input, a line each, and answers each with a line of JSON on standard output; ends when standard input does.
+ *
+ * <ul>
+ *   <li>{@code submit} starts {@link CosmosDBJob} with this program's arguments
+ *   <li>{@code kill-taskmanager N} ends a TaskManager under the job
+ *   <li>{@code start-taskmanager} starts another
+ * </ul>
+ *
+ * <p>Its own arguments: {@code --task-managers}, {@code --slots}, {@code --checkpoints FOLDER}.
+ */
+public final class QuickstartCluster {
+
+    private QuickstartCluster() {}
+
+    public static void main(String[] args) throws Exception {
+        ParameterTool parameters = ParameterTool.fromArgs(args);
+        MiniClusterConfiguration configuration =
+                new MiniClusterConfiguration.Builder()
+                        .setConfiguration(settings(parameters))
+                        .setNumTaskManagers(parameters.getInt("task-managers", 2))
+                        .setNumSlotsPerTaskManager(parameters.getInt("slots", 4))
+                        .build();
+        try (MiniCluster cluster = new MiniCluster(configuration)) {
+            cluster.start();
+            answer("started", "rest", cluster.getRestAddress().get().toString());
+            BufferedReader commands =
+                    new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+            for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+                obey(line.trim().split(" "), cluster, parameters);
+            }
+        }
+    }
+
+    private static Configuration settings(ParameterTool parameters) {
+        Configuration settings = new Configuration();
+        settings.set(RestOptions.ADDRESS, "127.0.0.1");
+        settings.set(RestOptions.BIND_ADDRESS, "127.0.0.1");
+        settings.set(RestOptions.BIND_PORT, "0");
+        settings.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                java.nio.file.Path.of(parameters.getRequired("checkpoints")).toUri().toString());
+        settings.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1000);
+        settings.set(
+                RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofSeconds(1));
+        return settings;
+    }
+
+    private static void obey(String[] command, MiniCluster cluster, ParameterTool parameters)
+            throws Exception {
+        switch (command[0]) {
+            case "submit":
+                answer("submitted", "job", submit(cluster, parameters).toString());
+                break;
+            case "kill-taskmanager":
+                cluster.terminateTaskManager(Integer.parseInt(command[1])).get();
+                answer("killed", "taskmanager", command[1]);
+                break;
+            case "start-taskmanager":
+                cluster.startTaskManager();
+                answer("started-taskmanager", "result", "ok");
+                break;
+            default:
+                answer("refused", "command", command[0]);
+        }
+    }
+
+    private static JobID submit(MiniCluster cluster, ParameterTool parameters) throws Exception {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        CosmosDBJob.define(env, parameters);
+        return cluster.submitJob(env.getStreamGraph().getJobGraph()).get().getJobID();
+    }
+
+    /** The values come from this program and hold nothing that JSON would have to escape. */
+    private static void answer(String event, String name, String value) {
+        System.out.println("{\"event\":\"" + event + "\",\"" + name + "\":\"" + value + "\"}");
+    }
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds what the scripts run. Cargo and Maven decide by themselves what is up to date."""
+
+from . import prerequisites
+from .paths import LOGS, ROOT, release_binary
+from .processes import step
+
+EXAMPLES = ROOT / "integration-tests" / "target"
+EXAMPLES_JAR = EXAMPLES / "cosmosdb-examples.jar"
+EXAMPLES_CLASSES = EXAMPLES / "classes"
+EXAMPLES_CLASSPATH = EXAMPLES / "classpath.txt"
+
+
+def programs():
+    """The local server, the writer, the verifier."""
+    return step(
+        "build the local server and the tools",
+        ["cargo", "build", "--release", "--locked", "-p", "cosmos-local", "-p", "integration-tools"],
+        LOGS / "build-programs.log",
+        cwd=ROOT,
+    )
+
+
+def jars():
+    """The connector with its native library, and the example job."""
+    return step(
+        "build the connector and the example job",
+        ["mvn", "-B", "-ntp", "package", "-DskipTests"],
+        LOGS / "build-jars.log",
+        cwd=ROOT,
+    )
+
+
+def everything():
+    """All of it; returns the seconds."""
+    prerequisites.check()
+    return programs() + jars()
+
+
+__all__ = [
+    "EXAMPLES_CLASSES",
+    "EXAMPLES_CLASSPATH",
+    "EXAMPLES_JAR",
+    "everything",
+    "jars",
+    "programs",
+    "release_binary",
+]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flink's REST interface, as far as the scripts need it."""
+
+import json
+import urllib.error
+import urllib.request
+
+from .console import Failure
+from .processes import wait_for
+
+
+def call(method, address, body=None, seconds=30):
+    """One request; returns the answer's JSON, or raises with the answer's text."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {} if data is None else {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, data=data, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            text = answer.read()
+    except urllib.error.HTTPError as error:
+        raise Failure(f"{method} {address}: {error.code} {error.read().decode(errors='replace')[:2000]}") from None
+    return json.loads(text) if text else None
+
+
+class FlinkRest:
+    """One cluster."""
+
+    def __init__(self, address):
+        self.address = address.rstrip("/")
+
+    def get(self, path):
+        return call("GET", self.address + path)
+
+    def post(self, path, body):
+        return call("POST", self.address + path, body)
+
+    def is_up(self):
+        try:
+            self.get("/overview")
+            return True
+        except (Failure, OSError):
+            return False
+
+    def task_managers(self):
+        return self.get("/taskmanagers")["taskmanagers"]
+
+    def job(self, job):
+        return self.get(f"/jobs/{job}")
+
+    def state(self, job):
+        return self.job(job)["state"]
+
+    def is_running(self, job):
+        """True when every task runs."""
+        description = self.job(job)
+        if description["state"] in ("FAILED", "CANCELED", "FINISHED"):
+            raise Failure(f"job {job} is {description['state']}: {self.failure_cause(job)}")
+        tasks = description["vertices"]
+        return description["state"] == "RUNNING" and all(task["status"] == "RUNNING" for task in tasks)
+
+    def failure_cause(self, job):
+        """The newest exception of a job, its first lines."""
+        entries = self.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+        if not entries:
+            return "no exception"
+        return "\n".join(entries[0]["stacktrace"].splitlines()[:25])
+
+    def wait_until_running(self, job, seconds=60):
+        wait_for(f"job {job} to run", lambda: self.is_running(job), seconds)
+
+    def completed_checkpoints(self, job):
+        return self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"]
+
+    def wait_for_checkpoints(self, job, count, seconds=60):
+        """Waits until so many more checkpoints than now have been completed."""
+        wanted = self.completed_checkpoints(job) + count
+        wait_for(f"{count} checkpoints", lambda: self.completed_checkpoints(job) >= wanted, seconds)
+
+    def restarts(self, job):
+        """How often the job has been restarted; None when the cluster has no such metric (yet)."""
+        for metric in self.get(f"/jobs/{job}/metrics?get=numRestarts"):
+            return int(float(metric["value"]))
+        return None
+
+    def cancel(self, job, seconds=60):
+        call("PATCH", f"{self.address}/jobs/{job}?mode=cancel")
+        wait_for(f"job {job} to be cancelled", lambda: self.state(job) == "CANCELED", seconds)
+
+    def stop_with_savepoint(self, job, folder, seconds=60):
+        """Stops a job behind a savepoint, whose address is returned."""
+        trigger = self.post(f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": False})["request-id"]
+
+        def finished():
+            answer = self.get(f"/jobs/{job}/savepoints/{trigger}")
+            return answer if answer["status"]["id"] == "COMPLETED" else None
+
+        operation = wait_for("the savepoint", finished, seconds)["operation"]
+        if "location" not in operation:
+            raise Failure(f"the savepoint failed: {json.dumps(operation)[:3000]}")
+        wait_for(f"job {job} to finish", lambda: self.state(job) == "FINISHED", seconds)
+        return operation["location"]
+
+    def source_metric_sum(self, job, suffix):
+        """Sum over subtasks of a metric of the first vertex whose name ends so; None when there is none."""
+        vertex = self.job(job)["vertices"][0]["id"]
+        path = f"/jobs/{job}/vertices/{vertex}/subtasks/metrics"
+        names = [metric["id"] for metric in self.get(path) if metric["id"].endswith(suffix)]
+        if not names:
+            return None
+        found = self.get(f"{path}?get={names[0]}&agg=sum")
+        return float(found[0]["sum"]) if found else None

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that end when their script does, and steps that say how far they are."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from .console import Failure, progress
+
+STOP_SECONDS = 15
+HEARTBEAT_SECONDS = 15
+
+
+def free_port():
+    """A port that the system has just called free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, seconds, pause=0.2):
+    """Waits until `condition` returns something true, and returns that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise Failure(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(pause)
+
+
+def tail(file, lines=30):
+    """The last lines of a log, for a message."""
+    try:
+        return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+    except OSError as error:
+        return f"({error})"
+
+
+class Process:
+    """One process with its log; it leads a group of its own, so that what it starts ends with it."""
+
+    def __init__(self, name, command, log, environment=None, cwd=None, talks=False):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.log = log
+        self._error = open(log, "ab")
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if talks else self._error,
+            stderr=self._error,
+            env=environment,
+            cwd=cwd,
+            text=talks,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+
+    @property
+    def status(self):
+        """The exit status, or None while it runs."""
+        return self._process.poll()
+
+    def check(self):
+        """Fails when the process has ended."""
+        if self.status is not None:
+            raise Failure(f"{self.name} ended with status {self.status}; end of {self.log}:\n{tail(self.log)}")
+
+    def say(self, line):
+        """Writes a line to its standard input."""
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def hear(self):
+        """The next line of its standard output; fails at the end."""
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait(STOP_SECONDS)
+            self.check()
+        return line.strip()
+
+    def close_input(self):
+        """Closes its standard input, which tells a program that listens to end."""
+        self._process.stdin.close()
+
+    def wait(self, seconds):
+        """Waits for its end and returns the status."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{self.name} did not end within {seconds} s; its log is {self.log}") from None
+
+    def kill(self):
+        """Ends it at once, as a crash would."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self):
+        """Ends it: politely first."""
+        if self.status is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for stream in (self._process.stdin, self._process.stdout, self._error):
+            if stream is not None and not stream.closed:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+
+    def _signal(self, number):
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+class Processes:
+    """Ends all that was started in a `with` block, the last first, however the block is left."""
+
+    def __init__(self):
+        self._started = []
+
+    def start(self, *arguments, **options):
+        process = Process(*arguments, **options)
+        self._started.append(process)
+        return process
+
+    def __enter__(self):
+        # A plain SIGTERM would skip every `finally`.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self._started):
+            process.stop()
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def step(name, command, log, environment=None, cwd=None):
+    """Runs a command to its end, with its output in a log and a sign of life now and then; returns the seconds."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    start = time.monotonic()
+    progress(f"{name} ...")
+    with Processes() as processes:
+        process = processes.start(name, command, log, environment=environment, cwd=cwd)
+        said = start
+        while process.status is None:
+            time.sleep(0.1)
+            if time.monotonic() - said > HEARTBEAT_SECONDS:
+                said = time.monotonic()
+                progress(f"{name}, {said - start:.0f} s: {tail(log, 1).strip()[-120:]}")
+        if process.status != 0:
+            raise Failure(f"{name} failed with status {process.status}; end of {log}:\n{tail(log)}")
+    seconds = time.monotonic() - start
+    progress(f"{name}: {seconds:.1f} s")
+    return seconds
