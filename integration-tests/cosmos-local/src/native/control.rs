@@ -177,6 +177,11 @@ pub fn container_json(container: &Container) -> Value {
             }
         }
     }
+    let indexing = &mut body["indexingPolicy"];
+    if let Some(mode) = indexing["indexingMode"].as_str() {
+        // SDKs say `false` unless told otherwise; the service indexes by itself as long as it indexes at all.
+        indexing["automatic"] = json!(!mode.eq_ignore_ascii_case("none"));
+    }
     body["id"] = json!(container.name);
     body["_rid"] = json!(container.rid);
     body["_self"] = json!(container.link);
