@@ -13,6 +13,7 @@ pub mod faults;
 pub mod log;
 pub mod native;
 pub mod operation;
+pub mod reference;
 mod reply;
 pub mod request_log;
 pub mod server;

@@ -11,6 +11,7 @@ use cosmos_local::cli::{self, Arguments, Command, EngineChoice, LogTarget};
 use cosmos_local::engine::Engine;
 use cosmos_local::log::Log;
 use cosmos_local::native::NativeEngine;
+use cosmos_local::reference::ReferenceEngine;
 use cosmos_local::server::{Options, Server};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -49,11 +50,11 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let engine: Arc<dyn Engine> = match arguments.engine {
-        EngineChoice::Native => Arc::new(NativeEngine::default()),
-        EngineChoice::Reference => {
-            return Err(io::Error::other("--engine reference is not built in"));
-        }
+    let engine = |endpoint: &str| -> Result<Arc<dyn Engine>, String> {
+        Ok(match arguments.engine {
+            EngineChoice::Native => Arc::new(NativeEngine::default()),
+            EngineChoice::Reference => Arc::new(ReferenceEngine::new(endpoint)?),
+        })
     };
     let options = Options {
         host: arguments.host,
@@ -65,7 +66,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
             LogTarget::File(file) => Log::to_file(file, arguments.verbose)?,
         },
     };
-    let server = Server::start(options, engine).await?;
+    let server = Server::start_with(options, engine).await?;
     let mut ready = json!({
         "endpoint": server.endpoint(),
         "key": server.key(),

@@ -13,7 +13,8 @@ use crate::engine::Response;
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
-    headers: HeaderMap,
+    // Boxed, because a reply is the error of many small functions.
+    headers: Box<HeaderMap>,
     body: Bytes,
 }
 
@@ -24,7 +25,7 @@ impl Reply {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self {
             status,
-            headers,
+            headers: Box::new(headers),
             body: Bytes::new(),
         }
     }
@@ -97,7 +98,7 @@ impl Reply {
     pub fn build(self) -> Response {
         let mut response = Response::new(self.body);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = *self.headers;
         response
     }
 }

@@ -94,19 +94,28 @@ pub struct Server {
 impl Server {
     /// Binds the address and begins to serve; must be called on a tokio runtime.
     pub async fn start(options: Options, engine: Arc<dyn Engine>) -> io::Result<Self> {
+        Self::start_with(options, |_| Ok(engine)).await
+    }
+
+    /// The same with an engine that is made once the endpoint is known.
+    pub async fn start_with(
+        options: Options,
+        engine: impl FnOnce(&str) -> Result<Arc<dyn Engine>, String>,
+    ) -> io::Result<Self> {
         let key =
             AccountKey::parse(&options.key).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let tls = options.tls.then(|| tls::generate(options.host)).transpose()?;
         let listener = TcpListener::bind((options.host, options.port)).await?;
         let address = listener.local_addr()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let shell = Arc::new(Shell {
-            engine,
+            engine: engine(&format!("{scheme}://{address}/")).map_err(io::Error::other)?,
             faults: Faults::default(),
             requests: RequestLog::default(),
             latency_millis: AtomicU64::new(0),
             log: options.log,
             key,
-            scheme: if tls.is_some() { "https" } else { "http" },
+            scheme,
             address,
         });
         let certificate = tls.as_ref().map(|tls| tls.certificate.clone());

@@ -137,9 +137,9 @@ struct Page {
 
 impl Page {
     /// Takes whole transactions until the page is full.
-    fn fill<'a>(
+    fn fill(
         container: &Container,
-        documents: &mut dyn Iterator<Item = &'a Arc<StoredDocument>>,
+        documents: &mut dyn Iterator<Item = &Arc<StoredDocument>>,
         limit: usize,
         enveloped: bool,
     ) -> Self {

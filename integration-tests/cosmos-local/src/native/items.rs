@@ -93,7 +93,7 @@ pub fn find<'a>(
 ) -> Option<&'a Arc<StoredDocument>> {
     state.get(key).or_else(|| {
         state
-            .from_epk(&key.epk)
+            .at_epk(&key.epk)
             .take_while(|document| document.key.epk == key.epk)
             .find(|document| container.document_rid(document.ordinal) == *key.id)
     })

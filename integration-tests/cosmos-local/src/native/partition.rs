@@ -137,7 +137,7 @@ impl PartitionState {
     }
 
     /// Documents whose partition key lies at or above a point, by key.
-    pub fn from_epk<'a>(&'a self, epk: &Epk) -> impl Iterator<Item = &'a Arc<StoredDocument>> {
+    pub fn at_epk<'a>(&'a self, epk: &Epk) -> impl Iterator<Item = &'a Arc<StoredDocument>> {
         let from = DocumentKey {
             epk: epk.clone(),
             id: Arc::from(""),

@@ -186,7 +186,7 @@ fn collect(
             .map_err(|reply| stamped(reply, container, partition, state.lsn()))?;
         let documents: Box<dyn Iterator<Item = &Arc<StoredDocument>>> = match &from {
             Some(key) => Box::new(state.after(Some(key))),
-            None => Box::new(state.from_epk(first)),
+            None => Box::new(state.at_epk(first)),
         };
         for document in documents.take_while(|document| !past(&document.key.epk)) {
             if scope.contains(&document.key.epk) && !take(document) {

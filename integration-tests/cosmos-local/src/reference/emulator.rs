@@ -44,13 +44,7 @@ impl Emulator {
     }
 
     /// Answers a request. Whatever host the client used, the emulator sees its one endpoint.
-    pub(super) async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Response {
+    pub(super) async fn send(&self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Response {
         let (Ok(url), Some(method)) = (self.endpoint.join(path), core_method(method)) else {
             return failure(StatusCode::BAD_REQUEST, "unknown method or bad path");
         };
@@ -80,12 +74,7 @@ impl Emulator {
     ) -> Response {
         let headers = headers
             .iter()
-            .filter_map(|(name, value)| {
-                Some((
-                    HeaderName::from_static(name),
-                    HeaderValue::from_str(value).ok()?,
-                ))
-            })
+            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
             .collect();
         self.send(&method, path, &headers, &body).await
     }
@@ -120,8 +109,7 @@ async fn into_response(response: AsyncRawResponse) -> Response {
     };
     let body: &[u8] = raw.body().as_ref();
     let mut answer = http::Response::new(Bytes::copy_from_slice(body));
-    *answer.status_mut() =
-        StatusCode::from_u16(raw.status().into()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *answer.status_mut() = StatusCode::from_u16(raw.status().into()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in raw.headers().iter() {
         if let (Ok(name), Ok(value)) = (
             HeaderName::try_from(name.as_str()),

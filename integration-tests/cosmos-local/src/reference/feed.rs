@@ -27,11 +27,7 @@ pub(super) async fn number(emulator: &Emulator, container: &str, page: Response)
     let mut numbered = Vec::with_capacity(items.len());
     for mut item in items {
         let enveloped = item.get("current").is_some() && item.get("metadata").is_some();
-        let document = if enveloped {
-            &mut item["current"]
-        } else {
-            &mut item
-        };
+        let document = if enveloped { &mut item["current"] } else { &mut item };
         let Some(lsn) = lsn_of(emulator, container, &paths, document).await else {
             // It has changed since the page was made: it comes again, further on, as its new version.
             continue;
@@ -42,9 +38,7 @@ pub(super) async fn number(emulator: &Emulator, container: &str, page: Response)
         }
         numbered.push(item);
     }
-    parts
-        .headers
-        .insert("x-ms-item-count", numbered.len().into());
+    parts.headers.insert("x-ms-item-count", numbered.len().into());
     feed.insert("_count".to_owned(), json!(numbered.len()));
     feed.insert("Documents".to_owned(), Value::Array(numbered));
     http::Response::from_parts(parts, Bytes::from(Value::Object(feed).to_string()))
@@ -52,9 +46,7 @@ pub(super) async fn number(emulator: &Emulator, container: &str, page: Response)
 
 /// The paths of a container's partition key, each split into its properties.
 pub(super) async fn partition_key_paths(emulator: &Emulator, container: &str) -> Vec<Vec<String>> {
-    let answer = emulator
-        .ask(Method::GET, container, &[], Bytes::new())
-        .await;
+    let answer = emulator.ask(Method::GET, container, &[], Bytes::new()).await;
     json_of(&answer)["partitionKey"]["paths"]
         .as_array()
         .map(|paths| {
@@ -85,19 +77,12 @@ pub(super) fn partition_key(paths: &[Vec<String>], document: &Value) -> Value {
         .collect()
 }
 
-async fn lsn_of(
-    emulator: &Emulator,
-    container: &str,
-    paths: &[Vec<String>],
-    document: &Value,
-) -> Option<u64> {
+async fn lsn_of(emulator: &Emulator, container: &str, paths: &[Vec<String>], document: &Value) -> Option<u64> {
     let id = document["id"].as_str()?;
     let path = format!("{container}/docs/{}", encode(id));
     let key = ascii(&partition_key(paths, document).to_string());
     let headers = [("x-ms-documentdb-partitionkey", key.as_str())];
-    let answer = emulator
-        .ask(Method::GET, &path, &headers, Bytes::new())
-        .await;
+    let answer = emulator.ask(Method::GET, &path, &headers, Bytes::new()).await;
     let same = header(&answer, "etag") == document["_etag"].as_str();
     let lsn = header(&answer, "x-ms-item-lsn")?.parse().ok()?;
     same.then_some(lsn)

@@ -52,14 +52,9 @@ impl WriteLog {
             let operations = decode(&request.body);
             let results = json_of(response);
             for (operation, result) in list(&operations).iter().zip(list(&results)) {
-                let op = operation["operationType"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_lowercase();
+                let op = operation["operationType"].as_str().unwrap_or_default().to_lowercase();
                 if matches!(op.as_str(), "create" | "upsert" | "replace" | "delete") {
-                    let id = operation["id"]
-                        .as_str()
-                        .or(operation["resourceBody"]["id"].as_str());
+                    let id = operation["id"].as_str().or(operation["resourceBody"]["id"].as_str());
                     push(&op, id.unwrap_or_default(), result["eTag"].as_str());
                 }
             }

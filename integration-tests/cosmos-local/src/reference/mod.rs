@@ -20,8 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::engine::{
-    AdminError, AdminResult, BoxFuture, ContainerSpec, Engine, LoadSpec, MergeSpec, Request,
-    Response, SplitSpec,
+    AdminError, AdminResult, BoxFuture, ContainerSpec, Engine, LoadSpec, MergeSpec, Request, Response, SplitSpec,
 };
 use crate::operation::{Operation, segments};
 use emulator::{Emulator, json_of};
@@ -93,12 +92,8 @@ impl ReferenceEngine {
             let message = format!("{}/{} exists already", spec.database, spec.container);
             return Err(AdminError::new(409, message));
         }
-        let definition = PartitionKeyDefinition::new(
-            spec.partition_key
-                .iter()
-                .map(|path| path.clone().into())
-                .collect(),
-        );
+        let definition =
+            PartitionKeyDefinition::new(spec.partition_key.iter().map(|path| path.clone().into()).collect());
         let mut config = ContainerConfig::new().with_partition_count(spec.partitions);
         if let Some(throughput) = spec.throughput {
             config = config.with_throughput(throughput);
@@ -118,22 +113,13 @@ impl ReferenceEngine {
     async fn state(&self, container: &str) -> AdminResult {
         let properties = self.ask(container).await;
         if !properties.status().is_success() {
-            return Err(AdminError::new(
-                404,
-                format!("there is no container {container}"),
-            ));
+            return Err(AdminError::new(404, format!("there is no container {container}")));
         }
         let ranges = json_of(&self.ask(&format!("{container}/pkranges")).await);
         let mut partitions = Vec::new();
         let mut total = 0;
-        for range in ranges["PartitionKeyRanges"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let count = self
-                .count(container, range["id"].as_str().unwrap_or_default())
-                .await;
+        for range in ranges["PartitionKeyRanges"].as_array().into_iter().flatten() {
+            let count = self.count(container, range["id"].as_str().unwrap_or_default()).await;
             total += count.unwrap_or(0);
             let parents: Vec<String> = range["parents"]
                 .as_array()
@@ -168,19 +154,11 @@ impl ReferenceEngine {
         ];
         let query = Bytes::from_static(br#"{"query":"SELECT VALUE COUNT(1) FROM c"}"#);
         let documents = format!("{container}/docs");
-        let answer = self
-            .emulator
-            .ask(Method::POST, &documents, &headers, query)
-            .await;
+        let answer = self.emulator.ask(Method::POST, &documents, &headers, query).await;
         json_of(&answer)["Documents"][0].as_u64()
     }
 
-    async fn split_partition(
-        &self,
-        database: &str,
-        container: &str,
-        spec: SplitSpec,
-    ) -> AdminResult {
+    async fn split_partition(&self, database: &str, container: &str, spec: SplitSpec) -> AdminResult {
         let parent = match spec.partition {
             Some(id) => id,
             None => self.largest(&path(database, container)).await?,
@@ -199,12 +177,7 @@ impl ReferenceEngine {
         Ok(json!({"parent": parent, "children": children}))
     }
 
-    async fn merge_partitions(
-        &self,
-        database: &str,
-        container: &str,
-        spec: MergeSpec,
-    ) -> AdminResult {
+    async fn merge_partitions(&self, database: &str, container: &str, spec: MergeSpec) -> AdminResult {
         if !spec.renumber_lsns {
             return Err(AdminError::unsupported(
                 "a merge that goes on with the LSNs; its merges renumber, say \"renumberLsns\": true",
@@ -244,9 +217,7 @@ impl ReferenceEngine {
     /// Loads by creating one document after the other.
     async fn fill(&self, database: &str, container: &str, spec: LoadSpec) -> AdminResult {
         let container = path(database, container);
-        let before = self.state(&container).await?["documents"]
-            .as_u64()
-            .unwrap_or(0);
+        let before = self.state(&container).await?["documents"].as_u64().unwrap_or(0);
         let paths = feed::partition_key_paths(&self.emulator, &container).await;
         for number in before..before + spec.documents {
             let mut document = json!({
@@ -282,19 +253,14 @@ impl ReferenceEngine {
             let response = self.answer(&request).await;
             if !response.status().is_success() {
                 let status = response.status().as_u16();
-                return Err(AdminError::new(
-                    status,
-                    format!("document {number} was refused"),
-                ));
+                return Err(AdminError::new(status, format!("document {number} was refused")));
             }
         }
         Ok(json!({"documents": spec.documents}))
     }
 
     async fn ask(&self, path: &str) -> Response {
-        self.emulator
-            .ask(Method::GET, path, &[], Bytes::new())
-            .await
+        self.emulator.ask(Method::GET, path, &[], Bytes::new()).await
     }
 }
 
@@ -307,38 +273,19 @@ impl Engine for ReferenceEngine {
         Box::pin(self.create(spec))
     }
 
-    fn container_state<'a>(
-        &'a self,
-        database: &'a str,
-        container: &'a str,
-    ) -> BoxFuture<'a, AdminResult> {
+    fn container_state<'a>(&'a self, database: &'a str, container: &'a str) -> BoxFuture<'a, AdminResult> {
         Box::pin(async move { self.state(&path(database, container)).await })
     }
 
-    fn split<'a>(
-        &'a self,
-        database: &'a str,
-        container: &'a str,
-        spec: SplitSpec,
-    ) -> BoxFuture<'a, AdminResult> {
+    fn split<'a>(&'a self, database: &'a str, container: &'a str, spec: SplitSpec) -> BoxFuture<'a, AdminResult> {
         Box::pin(self.split_partition(database, container, spec))
     }
 
-    fn merge<'a>(
-        &'a self,
-        database: &'a str,
-        container: &'a str,
-        spec: MergeSpec,
-    ) -> BoxFuture<'a, AdminResult> {
+    fn merge<'a>(&'a self, database: &'a str, container: &'a str, spec: MergeSpec) -> BoxFuture<'a, AdminResult> {
         Box::pin(self.merge_partitions(database, container, spec))
     }
 
-    fn load<'a>(
-        &'a self,
-        database: &'a str,
-        container: &'a str,
-        spec: LoadSpec,
-    ) -> BoxFuture<'a, AdminResult> {
+    fn load<'a>(&'a self, database: &'a str, container: &'a str, spec: LoadSpec) -> BoxFuture<'a, AdminResult> {
         Box::pin(self.fill(database, container, spec))
     }
 
@@ -356,11 +303,7 @@ impl Engine for ReferenceEngine {
 
 /// The path of a container, by which the log knows it.
 fn path(database: &str, container: &str) -> String {
-    format!(
-        "/dbs/{}/colls/{}",
-        feed::encode(database),
-        feed::encode(container)
-    )
+    format!("/dbs/{}/colls/{}", feed::encode(database), feed::encode(container))
 }
 
 /// The same from a request's segments; of a database when there are only those.
