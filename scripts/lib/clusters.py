@@ -182,7 +182,7 @@ class InProcessCluster:
         self._hear("started-taskmanager")
 
     def _hear(self, event):
-        line = self._process.hear()
+        line = self._process.hear(START_SECONDS)
         try:
             found = json.loads(line)
         except json.JSONDecodeError:

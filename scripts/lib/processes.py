@@ -2,6 +2,7 @@
 """Processes that end when their script does, and steps that say how far they are."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from .console import Failure, progress
 
 STOP_SECONDS = 15
 HEARTBEAT_SECONDS = 15
+LISTEN_SECONDS = 5
 
 
 def free_port():
@@ -56,9 +58,9 @@ class Process:
             stderr=self._error,
             env=environment,
             cwd=cwd,
-            text=talks,
             start_new_session=True,
         )
+        self._heard = b""
         self.pid = self._process.pid
 
     @property
@@ -73,16 +75,26 @@ class Process:
 
     def say(self, line):
         """Writes a line to its standard input."""
-        self._process.stdin.write(line + "\n")
+        self._process.stdin.write(f"{line}\n".encode())
         self._process.stdin.flush()
 
-    def hear(self):
-        """The next line of its standard output; fails at the end."""
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait(STOP_SECONDS)
-            self.check()
-        return line.strip()
+    def hear(self, seconds, say_while_waiting=False):
+        """The next line of its standard output; fails at its end and when none comes in time."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._heard:
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.name} has said nothing for {seconds} s; end of {self.log}:\n{tail(self.log)}")
+            if not select.select([self._process.stdout], [], [], LISTEN_SECONDS)[0]:
+                if say_while_waiting:
+                    progress(tail(self.log, 1))
+                continue
+            heard = os.read(self._process.stdout.fileno(), 65536)
+            if not heard:
+                self._process.wait(STOP_SECONDS)
+                raise Failure(f"{self.name} ended with status {self.status}; end of {self.log}:\n{tail(self.log)}")
+            self._heard += heard
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line.decode().strip()
 
     def close_input(self):
         """Closes its standard input, which tells a program that listens to end."""
