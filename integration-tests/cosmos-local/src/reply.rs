@@ -62,6 +62,19 @@ impl Reply {
         }
     }
 
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Its sub-status, 0 when it has none.
+    pub fn sub_status(&self) -> u32 {
+        self.headers
+            .get("x-ms-substatus")
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .unwrap_or(0)
+    }
+
     /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();

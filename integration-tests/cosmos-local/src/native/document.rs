@@ -126,7 +126,7 @@ impl Stamp {
 }
 
 /// What tells a document from all others of its container.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentKey {
     /// Where its partition key lies.
     pub epk: Epk,

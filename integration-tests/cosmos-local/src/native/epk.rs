@@ -12,7 +12,7 @@ use azure_data_cosmos_driver::models::{
 ///
 /// The service takes a boundary with and without its padding for the same one; without it plain byte order
 /// is the order of the space.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epk(Arc<[u8]>);
 
 impl Epk {

@@ -2,6 +2,7 @@
 
 //! The server's own engine: everything in memory, a page costs what the page holds.
 
+mod batch;
 mod body;
 mod catalog;
 mod change_feed;
@@ -98,12 +99,36 @@ impl NativeEngine {
             Operation::QueryOffers => queries::resources(request, "Offers", "", self.offers()),
             Operation::ReadOffer => control::read_offer(&self.catalog, name(1)),
             Operation::ReplaceOffer => control::replace_offer(&self.catalog, name(1), request),
-            Operation::Batch | Operation::Unsupported => Err(Reply::error(
+            Operation::Batch => batch::run(&*container()?, request),
+            Operation::Unsupported => Err(Reply::error(
                 501,
                 0,
                 format!("{} {} is not supported", request.method, request.path),
             )),
         }
+    }
+
+    /// Names the owner of what was asked for, by name and by RID; the Java SDK makes links of them.
+    fn with_owner(&self, request: &Request, reply: Reply) -> Reply {
+        let path = segments(&request.path);
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let ["dbs", database, "colls", rest @ ..] = names.as_slice() else {
+            return reply;
+        };
+        let Some(database) = self.catalog.database(database) else {
+            return reply;
+        };
+        let owner = format!("dbs/{}", database.name);
+        let (owner, rid) = match rest {
+            [container, _, ..] => match database.container(container) {
+                Some(container) => (format!("{owner}/colls/{}", container.name), container.rid.clone()),
+                None => return reply,
+            },
+            _ => (owner, database.rid.clone()),
+        };
+        reply
+            .header("x-ms-alt-content-path", owner)
+            .header("x-ms-content-path", rid)
     }
 
     fn database(&self, name: &str) -> Result<Arc<Database>, Reply> {
@@ -193,6 +218,7 @@ impl NativeEngine {
 impl Engine for NativeEngine {
     fn handle<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Response> {
         let reply = self.respond(request).unwrap_or_else(|error| error);
+        let reply = self.with_owner(request, reply);
         Box::pin(std::future::ready(reply.build()))
     }
 

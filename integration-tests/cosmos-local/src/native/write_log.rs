@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::document::{Stamp, StoredDocument};
 
+/// How many entries are read under one lock.
+const PIECE: usize = 4096;
+
 /// What a write was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteKind {
@@ -74,9 +77,24 @@ impl WriteLog {
 
     /// Lines of JSON from a number on.
     pub fn lines(&self, from: u64, limit: usize) -> String {
-        let entries = self.entries.lock();
-        let start = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
+        let mut start = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
+        let end = start.saturating_add(limit);
         let mut lines = String::new();
+        while start < end {
+            // Piece by piece, so that a long answer does not keep the writers waiting.
+            let piece = PIECE.min(end - start);
+            let found = self.piece(start, piece, &mut lines);
+            if found < piece {
+                break;
+            }
+            start += piece;
+        }
+        lines
+    }
+
+    fn piece(&self, start: usize, limit: usize, lines: &mut String) -> usize {
+        let entries = self.entries.lock();
+        let mut found = 0;
         for (at, entry) in entries.iter().enumerate().skip(start).take(limit) {
             let _ = writeln!(
                 lines,
@@ -90,8 +108,9 @@ impl WriteLog {
                 entry.kind.name(),
                 entry.stamp.seconds,
             );
+            found += 1;
         }
-        lines
+        found
     }
 
     /// Number of writes so far.
