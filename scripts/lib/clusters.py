@@ -98,11 +98,9 @@ class StandaloneCluster:
 
     def _start(self, kind, number=None):
         name = kind if number is None else f"{kind}-{number}"
-        log = self._folder / "log" / f"{name}.log"
-        environment = {**self._environment, "FLINK_ENV_JAVA_OPTS": f"-Dlog.file={log}"}
         command = [self._home / "bin" / f"{kind}.sh", "start-foreground"]
         out = self._folder / "log" / f"{name}.out"
-        return self._processes.start(name, command, out, environment=environment, cwd=self._folder)
+        return self._processes.start(name, command, out, environment=self._environment, cwd=self._folder)
 
     def _write_configuration(self, slots, settings):
         default = (self._home / "conf" / "config.yaml").read_text()
