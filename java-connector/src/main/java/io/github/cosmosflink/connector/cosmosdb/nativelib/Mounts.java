@@ -9,14 +9,18 @@ import java.nio.file.Paths;
 import java.util.Arrays;
 import java.util.List;
 
-/** What Linux says about the file system that a path is on; only to explain a failure, so it never fails itself. */
+/**
+ * What Linux says about the file system that a path is on; only to explain a failure, so it never
+ * fails itself.
+ */
 final class Mounts {
 
     private Mounts() {}
 
     static boolean forbidExecution(Path path) {
         try {
-            List<String> mounts = Files.readAllLines(Paths.get("/proc/self/mounts"), StandardCharsets.ISO_8859_1);
+            List<String> mounts =
+                    Files.readAllLines(Paths.get("/proc/self/mounts"), StandardCharsets.ISO_8859_1);
             return forbidExecution(mounts, path.toRealPath());
         } catch (IOException e) {
             return false;

@@ -11,8 +11,9 @@ import java.util.List;
 import javax.annotation.Nullable;
 
 /**
- * A page of the core: its index on the heap, its documents in the core's memory. The memory is the core's again from {@link
- * #recycle} on, which another thread may call; so it is read under this page's lock only, and never after.
+ * A page of the core: its index on the heap, its documents in the core's memory. The memory is the
+ * core's again from {@link #recycle} on, which another thread may call; so it is read under this
+ * page's lock only, and never after.
  */
 final class NativeChangeFeedPage implements ChangeFeedPage {
 
@@ -87,7 +88,9 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
     @Nullable
     public String etag(int document) {
         int length = index.etagLength(document);
-        return length == 0 ? null : JsonText.unescape(new String(copy(index.etagOffset(document), length), UTF_8));
+        return length == 0
+                ? null
+                : JsonText.unescape(new String(copy(index.etagOffset(document), length), UTF_8));
     }
 
     @Override
@@ -96,7 +99,9 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
             throw new IndexOutOfBoundsException("group " + group + " of " + index.groups());
         }
         // The usual case travels with the page: no call, and no need for the page to live.
-        return group == index.groups() - 1 ? index.endPosition() : session.positionAfter(index.pageId(), group);
+        return group == index.groups() - 1
+                ? index.endPosition()
+                : session.positionAfter(index.pageId(), group);
     }
 
     @Override
@@ -127,7 +132,8 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
         byte[] bytes = new byte[length];
         synchronized (this) {
             if (body == null) {
-                throw new IllegalStateException("the page of split " + splitId() + " has been given back");
+                throw new IllegalStateException(
+                        "the page of split " + splitId() + " has been given back");
             }
             body.position(offset);
             body.get(bytes);

@@ -16,8 +16,8 @@ import java.util.Set;
 import javax.annotation.Nullable;
 
 /**
- * A session of the core behind its handle. Keeps the pages that are out, because closing frees their memory: each is taken
- * back here first, so that no thread reads a page whose bytes are gone.
+ * A session of the core behind its handle. Keeps the pages that are out, because closing frees
+ * their memory: each is taken back here first, so that no thread reads a page whose bytes are gone.
  */
 final class NativeChangeFeedSession implements ChangeFeedSession {
 
@@ -38,7 +38,8 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
     @Override
     public List<SplitSnapshot> discover(List<SplitSnapshot> known) throws ChangeFeedException {
         try {
-            return SplitFraming.decode(ByteBuffer.wrap(Natives.discover(handle, SplitFraming.encode(known))));
+            return SplitFraming.decode(
+                    ByteBuffer.wrap(Natives.discover(handle, SplitFraming.encode(known))));
         } finally {
             logs.drain();
         }
@@ -50,7 +51,8 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
     }
 
     @Override
-    public void setPaused(Collection<String> pause, Collection<String> resume) throws ChangeFeedException {
+    public void setPaused(Collection<String> pause, Collection<String> resume)
+            throws ChangeFeedException {
         Natives.setPaused(handle, SplitFraming.encodeIds(pause), SplitFraming.encodeIds(resume));
     }
 
@@ -66,7 +68,8 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
         if (polled == null) {
             return null;
         }
-        NativeChangeFeedPage page = new NativeChangeFeedPage(this, (byte[]) polled[0], (ByteBuffer) polled[1]);
+        NativeChangeFeedPage page =
+                new NativeChangeFeedPage(this, (byte[]) polled[0], (ByteBuffer) polled[1]);
         synchronized (lock) {
             if (!closed) {
                 if (page.holdsMemory()) {

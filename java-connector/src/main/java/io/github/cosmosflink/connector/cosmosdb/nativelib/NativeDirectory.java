@@ -20,14 +20,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A directory that only this user may enter, for code that this user's processes map. All class loaders and processes of the
- * user share it without a lock: files come by rename, and what is there is compared before it is used.
+ * A directory that only this user may enter, for code that this user's processes map. All class
+ * loaders and processes of the user share it without a lock: files come by rename, and what is
+ * there is compared before it is used.
  */
 final class NativeDirectory {
 
     private static final Logger LOG = LoggerFactory.getLogger(NativeDirectory.class);
 
-    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
+    private static final Set<PosixFilePermission> OWNER_ONLY =
+            PosixFilePermissions.fromString("rwx------");
     private static final int HASH_CHARACTERS = 32;
 
     private final Path path;
@@ -39,7 +41,8 @@ final class NativeDirectory {
     /**
      * Finds or makes the user's directory.
      *
-     * @throws IOException when it cannot be made, or is there and somebody else may have written into it
+     * @throws IOException when it cannot be made, or is there and somebody else may have written
+     *     into it
      */
     static NativeDirectory under(Path parent) throws IOException {
         Path real = parent.toRealPath();
@@ -47,7 +50,8 @@ final class NativeDirectory {
         Path path;
         UserPrincipal user;
         try {
-            // The number and not user.name, which is "?" for a user that has no entry in passwd, as in many containers.
+            // The number and not user.name, which is "?" for a user that has no entry in passwd, as
+            // in many containers.
             path = real.resolve("cosmosdb-flink-" + Files.getAttribute(probe, "unix:uid"));
             user = Files.getOwner(probe);
         } finally {
@@ -60,14 +64,18 @@ final class NativeDirectory {
         }
         PosixFileAttributes found =
                 Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (!found.isDirectory() || !found.owner().equals(user) || !found.permissions().equals(OWNER_ONLY)) {
+        if (!found.isDirectory()
+                || !found.owner().equals(user)
+                || !found.permissions().equals(OWNER_ONLY)) {
             throw new IOException(
                     String.format(
                             "%s is not to be trusted with native code: expected a directory of %s with permissions rwx------,"
                                     + " found a %s of %s with %s",
                             path,
                             user.getName(),
-                            found.isDirectory() ? "directory" : found.isSymbolicLink() ? "symbolic link" : "file",
+                            found.isDirectory()
+                                    ? "directory"
+                                    : found.isSymbolicLink() ? "symbolic link" : "file",
                             found.owner().getName(),
                             PosixFilePermissions.toString(found.permissions())));
         }
@@ -75,14 +83,16 @@ final class NativeDirectory {
     }
 
     /**
-     * A file with this content, there to stay. The same content has the same path in every process of the user: the dynamic
-     * linker knows by the path what it has mapped already.
+     * A file with this content, there to stay. The same content has the same path in every process
+     * of the user: the dynamic linker knows by the path what it has mapped already.
      */
     Path keep(String name, byte[] content) throws IOException {
         int dot = name.lastIndexOf('.');
         Path file =
                 path.resolve(
-                        String.format("%s-%s%s", name.substring(0, dot), hash(content), name.substring(dot)));
+                        String.format(
+                                "%s-%s%s",
+                                name.substring(0, dot), hash(content), name.substring(dot)));
         try {
             if (Arrays.equals(Files.readAllBytes(file), content)) {
                 return file;
@@ -93,7 +103,11 @@ final class NativeDirectory {
         }
         Path written = temporary(name, content);
         try {
-            Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            Files.move(
+                    written,
+                    file,
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(written);
             throw e;
@@ -104,7 +118,8 @@ final class NativeDirectory {
     /** A new file with this content, which the caller deletes. */
     Path temporary(String name, byte[] content) throws IOException {
         Path file =
-                Files.createTempFile(path, name + "-", ".tmp", PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+                Files.createTempFile(
+                        path, name + "-", ".tmp", PosixFilePermissions.asFileAttribute(OWNER_ONLY));
         try {
             Files.write(file, content);
         } catch (IOException | RuntimeException e) {

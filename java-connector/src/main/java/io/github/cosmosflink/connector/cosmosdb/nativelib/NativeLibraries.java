@@ -28,7 +28,8 @@ final class NativeLibraries {
     }
 
     /**
-     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the JAR has no library for the platform
+     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the JAR has no library for
+     *     the platform
      */
     static NativeLibraries ofJar(NativePlatform platform) throws ChangeFeedException {
         String directory = "/META-INF/native/" + platform.name() + "/";
@@ -36,7 +37,8 @@ final class NativeLibraries {
     }
 
     /**
-     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when a file is missing: nothing else is tried
+     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when a file is missing: nothing
+     *     else is tried
      */
     static NativeLibraries inDirectory(Path directory) throws ChangeFeedException {
         try {
@@ -66,7 +68,8 @@ final class NativeLibraries {
     }
 
     private static ChangeFeedException unsupported(String message, IOException cause) {
-        ChangeFeedException failure = new ChangeFeedException("PLATFORM_UNSUPPORTED", message, 0, 0, null, false);
+        ChangeFeedException failure =
+                new ChangeFeedException("PLATFORM_UNSUPPORTED", message, 0, 0, null, false);
         failure.initCause(cause);
         return failure;
     }
@@ -86,7 +89,8 @@ final class NativeLibraries {
         try {
             System.load(own.toString());
         } finally {
-            // The mapping outlives the name; the next class loader needs a file of its own all the same, as the JVM refuses
+            // The mapping outlives the name; the next class loader needs a file of its own all the
+            // same, as the JVM refuses
             // to load one file for two.
             Files.deleteIfExists(own);
         }

@@ -15,16 +15,19 @@ import org.slf4j.LoggerFactory;
  *
  * <ol>
  *   <li>{@link NativePlatform}: is there a library for this operating system and processor?
- *   <li>{@link NativeDirectory}: the core is brought into a directory of this user, under a name that carries its content's
- *       hash, so that all class loaders of a process (and all processes) use one file;
+ *   <li>{@link NativeDirectory}: the core is brought into a directory of this user, under a name
+ *       that carries its content's hash, so that all class loaders of a process (and all processes)
+ *       use one file;
  *   <li>the stub is copied to a file of its own, loaded for this class loader, and deleted;
- *   <li>{@link Natives#bind}: the stub maps the core, which a process does once for each content, and binds the natives;
+ *   <li>{@link Natives#bind}: the stub maps the core, which a process does once for each content,
+ *       and binds the natives;
  *   <li>version and ABI number of what was bound are compared with what the JAR was built with.
  * </ol>
  *
- * <p>Two system properties, both read at load: {@value #DIRECTORY_PROPERTY} names a directory that holds both libraries, which
- * are then used and nothing else is tried; {@value #WORK_DIRECTORY_PROPERTY} names the directory to extract into, for a
- * temporary directory that does not allow to execute. A failed load may be tried again.
+ * <p>Two system properties, both read at load: {@value #DIRECTORY_PROPERTY} names a directory that
+ * holds both libraries, which are then used and nothing else is tried; {@value
+ * #WORK_DIRECTORY_PROPERTY} names the directory to extract into, for a temporary directory that
+ * does not allow to execute. A failed load may be tried again.
  */
 final class NativeLoader {
 
@@ -38,10 +41,11 @@ final class NativeLoader {
     private NativeLoader() {}
 
     /**
-     * Returns when the natives may be called. Called on JobManager and TaskManagers only, from any thread.
+     * Returns when the natives may be called. Called on JobManager and TaskManagers only, from any
+     * thread.
      *
-     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the library cannot be loaded here, LIBRARY_MISMATCH when
-     *     it is not the one that this JAR was built with
+     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the library cannot be loaded
+     *     here, LIBRARY_MISMATCH when it is not the one that this JAR was built with
      */
     static synchronized void load() throws ChangeFeedException {
         if (loaded) {
@@ -56,7 +60,9 @@ final class NativeLoader {
     private static void bind(NativePlatform platform) throws ChangeFeedException {
         String given = System.getProperty(DIRECTORY_PROPERTY);
         NativeLibraries libraries =
-                given == null ? NativeLibraries.ofJar(platform) : NativeLibraries.inDirectory(Paths.get(given));
+                given == null
+                        ? NativeLibraries.ofJar(platform)
+                        : NativeLibraries.inDirectory(Paths.get(given));
         ChangeFeedException failure = null;
         for (Path parent : workDirectories()) {
             try {
@@ -91,7 +97,8 @@ final class NativeLoader {
     }
 
     private static ChangeFeedException unusable(Path parent, Throwable cause) {
-        StringBuilder text = new StringBuilder("the native library cannot be loaded by way of ").append(parent);
+        StringBuilder text =
+                new StringBuilder("the native library cannot be loaded by way of ").append(parent);
         if (Mounts.forbidExecution(parent)) {
             text.append(", which is mounted noexec");
         }

@@ -20,7 +20,10 @@ final class NativeLogs {
         this.handle = handle;
     }
 
-    /** Logs what has come since the last call. Never throws: it runs beside what the caller came for. */
+    /**
+     * Logs what has come since the last call. Never throws: it runs beside what the caller came
+     * for.
+     */
     void drain() {
         byte[] lines;
         try {

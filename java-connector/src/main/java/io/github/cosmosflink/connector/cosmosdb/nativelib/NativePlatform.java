@@ -4,7 +4,10 @@ package io.github.cosmosflink.connector.cosmosdb.nativelib;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import java.util.Locale;
 
-/** The platforms that the JAR holds a native library for, by the names of their resource directories. */
+/**
+ * The platforms that the JAR holds a native library for, by the names of their resource
+ * directories.
+ */
 final class NativePlatform {
 
     private static final String SUPPORTED = "linux-x86_64";
@@ -16,7 +19,8 @@ final class NativePlatform {
     }
 
     /**
-     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED on any other operating system or processor
+     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED on any other operating system or
+     *     processor
      */
     static NativePlatform current() throws ChangeFeedException {
         return of(System.getProperty("os.name"), System.getProperty("os.arch"));

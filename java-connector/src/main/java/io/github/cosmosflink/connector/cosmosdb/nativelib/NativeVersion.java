@@ -9,7 +9,9 @@ import java.util.Properties;
 /** What the JAR says that its native library is; written by the build beside the library. */
 final class NativeVersion {
 
-    /** The ABI number that the code of this package is written for; ABI in jni-bridge and jni-stub. */
+    /**
+     * The ABI number that the code of this package is written for; ABI in jni-bridge and jni-stub.
+     */
     static final int ABI = 1;
 
     static final String RESOURCE = "/META-INF/native/version.properties";
@@ -21,21 +23,25 @@ final class NativeVersion {
     }
 
     /**
-     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the JAR holds no native library at all, with
-     *     LIBRARY_MISMATCH when it holds one of another ABI
+     * @throws ChangeFeedException with code PLATFORM_UNSUPPORTED when the JAR holds no native
+     *     library at all, with LIBRARY_MISMATCH when it holds one of another ABI
      */
     static NativeVersion ofJar() throws ChangeFeedException {
         Properties properties = new Properties();
         try (InputStream in = NativeVersion.class.getResourceAsStream(RESOURCE)) {
             if (in == null) {
-                throw failure("PLATFORM_UNSUPPORTED", "the JAR holds no native library: " + RESOURCE + " is not in it");
+                throw failure(
+                        "PLATFORM_UNSUPPORTED",
+                        "the JAR holds no native library: " + RESOURCE + " is not in it");
             }
             properties.load(in);
         } catch (ChangeFeedException e) {
             throw e;
         } catch (IOException | IllegalArgumentException e) {
             ChangeFeedException failure =
-                    failure("PLATFORM_UNSUPPORTED", "the JAR's " + RESOURCE + " cannot be read: " + e.getMessage());
+                    failure(
+                            "PLATFORM_UNSUPPORTED",
+                            "the JAR's " + RESOURCE + " cannot be read: " + e.getMessage());
             failure.initCause(e);
             throw failure;
         }

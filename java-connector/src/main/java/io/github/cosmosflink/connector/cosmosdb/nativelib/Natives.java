@@ -5,9 +5,9 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedExcepti
 import javax.annotation.Nullable;
 
 /**
- * Everything that crosses into the native library; docs/native-interface.md says what each call does and what its bytes mean.
- * Call {@link NativeLoader#load()} first. All but {@link #bind} may fail with a {@link ChangeFeedException}, and a panic in
- * the core is one with code {@code PANIC}.
+ * Everything that crosses into the native library; docs/native-interface.md says what each call
+ * does and what its bytes mean. Call {@link NativeLoader#load()} first. All but {@link #bind} may
+ * fail with a {@link ChangeFeedException}, and a panic in the core is one with code {@code PANIC}.
  */
 final class Natives {
 
@@ -24,13 +24,15 @@ final class Natives {
 
     static native void addSplits(long session, byte[] splits) throws ChangeFeedException;
 
-    static native void setPaused(long session, byte[] pause, byte[] resume) throws ChangeFeedException;
+    static native void setPaused(long session, byte[] pause, byte[] resume)
+            throws ChangeFeedException;
 
     /** {@code {byte[] index, ByteBuffer body or null}}, or null. */
     @Nullable
     static native Object[] poll(long session, long timeoutMillis) throws ChangeFeedException;
 
-    static native byte[] positionAfter(long session, long page, int group) throws ChangeFeedException;
+    static native byte[] positionAfter(long session, long page, int group)
+            throws ChangeFeedException;
 
     static native void recycle(long session, long page) throws ChangeFeedException;
 

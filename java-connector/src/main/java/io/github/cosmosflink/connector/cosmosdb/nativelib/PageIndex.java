@@ -12,8 +12,9 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * "A page's index" of docs/native-interface.md, read in place. What an accessor returns has been checked to lie within the
- * index or the body, so a wrong layout is an {@link IllegalArgumentException} here and not a wild read later.
+ * "A page's index" of docs/native-interface.md, read in place. What an accessor returns has been
+ * checked to lie within the index or the body, so a wrong layout is an {@link
+ * IllegalArgumentException} here and not a wild read later.
  */
 final class PageIndex {
 
@@ -77,7 +78,8 @@ final class PageIndex {
             int group = buffer.getInt(row(document) + 44);
             if (group != last) {
                 if (group != last + 1 || group >= groups) {
-                    throw malformed("with group " + group + " after group " + last + " of " + groups);
+                    throw malformed(
+                            "with group " + group + " after group " + last + " of " + groups);
                 }
                 starts[group] = document;
                 last = group;

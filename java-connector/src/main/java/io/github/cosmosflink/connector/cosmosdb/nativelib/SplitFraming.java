@@ -24,7 +24,9 @@ final class SplitFraming {
         for (SplitSnapshot split : splits) {
             for (byte[] field :
                     new byte[][] {
-                        split.splitId().getBytes(UTF_8), split.feedRange().getBytes(UTF_8), split.position()
+                        split.splitId().getBytes(UTF_8),
+                        split.feedRange().getBytes(UTF_8),
+                        split.position()
                     }) {
                 fields.add(field);
                 length = Math.addExact(length, Integer.BYTES + field.length);
@@ -41,7 +43,9 @@ final class SplitFraming {
     /** Splits of which only the ids matter. */
     static byte[] encodeIds(Collection<String> splitIds) {
         return encode(
-                splitIds.stream().map(id -> new SplitSnapshot(id, "", NO_POSITION)).collect(Collectors.toList()));
+                splitIds.stream()
+                        .map(id -> new SplitSnapshot(id, "", NO_POSITION))
+                        .collect(Collectors.toList()));
     }
 
     /**
@@ -57,7 +61,8 @@ final class SplitFraming {
             splits.add(new SplitSnapshot(splitId, feedRange, field(in)));
         }
         if (in.hasRemaining()) {
-            throw new IllegalArgumentException("framed splits: " + in.remaining() + " bytes left over");
+            throw new IllegalArgumentException(
+                    "framed splits: " + in.remaining() + " bytes left over");
         }
         return splits;
     }
@@ -66,7 +71,11 @@ final class SplitFraming {
         int length = length(in, "length");
         if (length > in.remaining()) {
             throw new IllegalArgumentException(
-                    "framed splits: a field of " + length + " bytes, " + in.remaining() + " are left");
+                    "framed splits: a field of "
+                            + length
+                            + " bytes, "
+                            + in.remaining()
+                            + " are left");
         }
         byte[] field = new byte[length];
         in.get(field);
