@@ -57,8 +57,7 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Entry>, String> {
         if line.trim().is_empty() {
             continue;
         }
-        let entry = serde_json::from_str(&line)
-            .map_err(|error| format!("log, line {}: {error}: {line}", index + 1))?;
+        let entry = serde_json::from_str(&line).map_err(|error| format!("log, line {}: {error}: {line}", index + 1))?;
         entries.push(entry);
     }
     Ok(entries)
@@ -78,14 +77,8 @@ mod tests {
         );
         let entries = read(text.as_bytes()).expect("both lines are entries");
         assert_eq!(entries.len(), 2);
-        assert_eq!(
-            bare_etag(entries[0].etag.as_deref().expect("has an ETag")),
-            "00-1"
-        );
-        assert_eq!(
-            partition_key_text(&entries[0].pk),
-            partition_key_text(&entries[1].pk)
-        );
+        assert_eq!(bare_etag(entries[0].etag.as_deref().expect("has an ETag")), "00-1");
+        assert_eq!(partition_key_text(&entries[0].pk), partition_key_text(&entries[1].pk));
         assert_eq!(entries[1].op, Operation::Uncertain);
     }
 

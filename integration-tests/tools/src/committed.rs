@@ -24,8 +24,7 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let listing =
-            std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let listing = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for item in listing {
             let item = item.map_err(|error| format!("{}: {error}", folder.display()))?;
             let name = item.file_name().to_string_lossy().into_owned();
@@ -53,9 +52,7 @@ pub fn read(file: &Path) -> Result<Vec<Change>, String> {
     for (index, line) in BufReader::new(opened).lines().enumerate() {
         let place = || format!("{}, line {}", file.display(), index + 1);
         let line = line.map_err(|error| format!("{}: {error}", place()))?;
-        changes.push(
-            serde_json::from_str(&line).map_err(|error| format!("{}: {error}: {line}", place()))?,
-        );
+        changes.push(serde_json::from_str(&line).map_err(|error| format!("{}: {error}: {line}", place()))?);
     }
     Ok(changes)
 }
@@ -84,10 +81,7 @@ mod tests {
         let found = files(&folder).expect("readable");
         let changes = read(&found[0]).expect("lines");
         std::fs::remove_dir_all(&folder).expect("gone");
-        assert_eq!(
-            found,
-            [folder.join("bucket/part-0-0"), folder.join("part-1-0")]
-        );
+        assert_eq!(found, [folder.join("bucket/part-0-0"), folder.join("part-1-0")]);
         assert_eq!((changes.len(), changes[0].at), (1, 5));
     }
 }

@@ -88,9 +88,7 @@ pub enum Step {
 impl Shard {
     /// The customers whose number leaves `task` when divided by `tasks`.
     pub fn new(customers: u64, task: u64, tasks: u64) -> Self {
-        let customers: Vec<u64> = (0..customers)
-            .filter(|customer| customer % tasks == task)
-            .collect();
+        let customers: Vec<u64> = (0..customers).filter(|customer| customer % tasks == task).collect();
         let orders = vec![Vec::new(); customers.len()];
         Self {
             customers,
@@ -110,11 +108,7 @@ impl Shard {
 
     /// Chooses the next write once the first orders are there; `new_order` gives the number of a new one. Three in ten are
     /// inserts, one in ten is a transaction, the rest are updates, half of which go to the same few orders.
-    pub fn next(
-        &mut self,
-        random: &mut fastrand::Rng,
-        new_order: impl FnOnce() -> u64,
-    ) -> Option<Step> {
+    pub fn next(&mut self, random: &mut fastrand::Rng, new_order: impl FnOnce() -> u64) -> Option<Step> {
         if self.customers.is_empty() {
             return None;
         }
@@ -122,11 +116,7 @@ impl Shard {
         let revision = self.revision;
         let dice = random.u32(0..10);
         let hot = dice >= 4 && random.bool();
-        let index = if hot {
-            0
-        } else {
-            random.usize(0..self.customers.len())
-        };
+        let index = if hot { 0 } else { random.usize(0..self.customers.len()) };
         let customer = self.customers[index];
         let known = &mut self.orders[index];
         if dice < 3 || known.is_empty() {
@@ -197,9 +187,7 @@ mod tests {
                     inserts += 1;
                     assert_eq!(owner.insert(order, customer), None);
                 }
-                Step::Update {
-                    customer, order, ..
-                } => {
+                Step::Update { customer, order, .. } => {
                     updates += 1;
                     assert_eq!(owner[&order], customer);
                 }

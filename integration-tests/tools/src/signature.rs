@@ -16,9 +16,7 @@ pub fn authorization(
     link: &str,
     date: &str,
 ) -> Result<String, &'static str> {
-    let key = BASE64_STANDARD
-        .decode(key)
-        .map_err(|_| "the key is not base64")?;
+    let key = BASE64_STANDARD.decode(key).map_err(|_| "the key is not base64")?;
     let text = format!(
         "{}\n{}\n{link}\n{}\n\n",
         method.to_lowercase(),
@@ -28,11 +26,7 @@ pub fn authorization(
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| "the key has no bytes")?;
     mac.update(text.as_bytes());
     let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
-    Ok(utf8_percent_encode(
-        &format!("type=master&ver=1.0&sig={signature}"),
-        NON_ALPHANUMERIC,
-    )
-    .to_string())
+    Ok(utf8_percent_encode(&format!("type=master&ver=1.0&sig={signature}"), NON_ALPHANUMERIC).to_string())
 }
 
 #[cfg(test)]
@@ -50,9 +44,7 @@ mod tests {
         );
         assert_eq!(
             signed.as_deref(),
-            Ok(
-                "type%3Dmaster%26ver%3D1%2E0%26sig%3Dc09PEVJrgp2uQRkr934kFbTqhByc7TVr3OHyqlu%2Bc%2Bc%3D"
-            )
+            Ok("type%3Dmaster%26ver%3D1%2E0%26sig%3Dc09PEVJrgp2uQRkr934kFbTqhByc7TVr3OHyqlu%2Bc%2Bc%3D")
         );
     }
 

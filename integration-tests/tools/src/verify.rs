@@ -82,12 +82,8 @@ impl Truth {
             last_unknown: HashSet::new(),
         };
         for entry in log {
-            let next =
-                u32::try_from(truth.keys.len()).expect("fewer partition keys than u32 holds");
-            let key = *truth
-                .keys
-                .entry(partition_key_text(&entry.pk))
-                .or_insert(next);
+            let next = u32::try_from(truth.keys.len()).expect("fewer partition keys than u32 holds");
+            let key = *truth.keys.entry(partition_key_text(&entry.pk)).or_insert(next);
             let document = (key, entry.id.clone());
             match (entry.op, &entry.etag) {
                 (Operation::Delete, _) => {
@@ -140,21 +136,13 @@ pub fn compare(log: &[Entry], files: &[Vec<Change>]) -> Report {
                 continue;
             };
             let document = (key, change.id.clone());
-            if !seen
-                .entry(document.clone())
-                .or_default()
-                .insert(etag.to_owned())
-            {
+            if !seen.entry(document.clone()).or_default().insert(etag.to_owned()) {
                 report.duplicated += 1;
                 samples.add("duplicated", change);
                 continue;
             }
             report.distinct += 1;
-            let Some(&seq) = truth
-                .versions
-                .get(&document)
-                .and_then(|versions| versions.get(etag))
-            else {
+            let Some(&seq) = truth.versions.get(&document).and_then(|versions| versions.get(etag)) else {
                 if truth.uncertain.contains(&document) {
                     report.unacknowledged += 1;
                 } else {
@@ -299,20 +287,11 @@ mod tests {
         let report = compare(&log(), &files);
         assert!(report.is_clean(), "{report:?}");
         assert_eq!(
-            (
-                report.written,
-                report.emitted,
-                report.distinct,
-                report.documents
-            ),
+            (report.written, report.emitted, report.distinct, report.documents),
             (4, 4, 4, 3)
         );
         assert_eq!(
-            (
-                report.first_emitted_ms,
-                report.last_emitted_ms,
-                report.files
-            ),
+            (report.first_emitted_ms, report.last_emitted_ms, report.files),
             (10, 20, 2)
         );
     }
@@ -336,12 +315,7 @@ mod tests {
         ]];
         let report = compare(&log(), &files);
         assert_eq!(
-            (
-                report.lost,
-                report.duplicated,
-                report.not_in_log,
-                report.out_of_order
-            ),
+            (report.lost, report.duplicated, report.not_in_log, report.out_of_order),
             (1, 0, 0, 0)
         );
         assert_eq!(report.samples, ["lost: id a with ETag a2"]);
@@ -370,12 +344,7 @@ mod tests {
         twice.push(emitted("a", "x", "a2", 5));
         let report = compare(&log(), &[twice]);
         assert_eq!(
-            (
-                report.duplicated,
-                report.emitted,
-                report.distinct,
-                report.lost
-            ),
+            (report.duplicated, report.emitted, report.distinct, report.lost),
             (1, 5, 4, 0)
         );
         let report = compare(&log(), &[whole, vec![emitted("b", "x", "b1", 9)]]);
@@ -393,10 +362,7 @@ mod tests {
         changes.push(emitted("c", "z", "c1", 5));
         changes.push(emitted("d", "x", "d1", 6));
         let report = compare(&log(), &[changes]);
-        assert_eq!(
-            (report.not_in_log, report.lost, report.duplicated),
-            (3, 0, 0)
-        );
+        assert_eq!((report.not_in_log, report.lost, report.duplicated), (3, 0, 0));
     }
 
     #[test]
@@ -417,10 +383,7 @@ mod tests {
             emitted("c", "y", "c1", 3),
         ]];
         let report = compare(&log(), &files);
-        assert_eq!(
-            (report.out_of_order, report.lost, report.duplicated),
-            (1, 0, 0)
-        );
+        assert_eq!((report.out_of_order, report.lost, report.duplicated), (1, 0, 0));
     }
 
     #[test]

@@ -38,11 +38,7 @@ struct Arguments {
 /// Entries asked for at once.
 const LOG_PAGE: usize = 200_000;
 
-async fn server_log(
-    admin: &url::Url,
-    database: &str,
-    container: &str,
-) -> Result<Vec<change_log::Entry>, String> {
+async fn server_log(admin: &url::Url, database: &str, container: &str) -> Result<Vec<change_log::Entry>, String> {
     let client = reqwest::Client::new();
     let mut entries: Vec<change_log::Entry> = Vec::new();
     loop {
@@ -60,19 +56,13 @@ async fn server_log(
         if !answer.status().is_success() {
             return Err(format!("{address}: {}", answer.status()));
         }
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| format!("{address}: {error}"))?;
+        let body = answer.bytes().await.map_err(|error| format!("{address}: {error}"))?;
         let page = change_log::read(body.as_ref())?;
         if page.is_empty() {
             return Ok(entries);
         }
         if page.first().is_some_and(|entry| entry.seq < from) {
-            return Err(format!(
-                "{address}: the log goes back to entry {}",
-                page[0].seq
-            ));
+            return Err(format!("{address}: the log goes back to entry {}", page[0].seq));
         }
         entries.extend(page);
     }
@@ -103,8 +93,7 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
             .await?
         }
         (None, Some(journal)) => {
-            let opened =
-                File::open(journal).map_err(|error| format!("{}: {error}", journal.display()))?;
+            let opened = File::open(journal).map_err(|error| format!("{}: {error}", journal.display()))?;
             change_log::read(BufReader::new(opened))?
         }
         (None, None) => return Err("neither --admin nor --journal".to_owned()),
@@ -114,10 +103,7 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
         eprintln!("{sample}");
     }
     let mut json = serde_json::to_value(&report).map_err(|error| error.to_string())?;
-    if let Some(rate) = arguments
-        .backlog
-        .and_then(|count| backlog_rate(&files, count))
-    {
+    if let Some(rate) = arguments.backlog.and_then(|count| backlog_rate(&files, count)) {
         json["backlog_docs_per_s"] = rate.round().into();
     }
     println!("{json}");

@@ -21,17 +21,8 @@ impl Journal {
         })
     }
 
-    pub fn note(
-        &self,
-        id: String,
-        customer: &str,
-        etag: Option<String>,
-        op: Operation,
-    ) -> Result<(), String> {
-        let mut file = self
-            .file
-            .lock()
-            .map_err(|_| "the journal failed before".to_owned())?;
+    pub fn note(&self, id: String, customer: &str, etag: Option<String>, op: Operation) -> Result<(), String> {
+        let mut file = self.file.lock().map_err(|_| "the journal failed before".to_owned())?;
         let (writer, seq) = &mut *file;
         *seq += 1;
         let entry = Entry {
@@ -42,16 +33,11 @@ impl Journal {
             op,
         };
         serde_json::to_writer(&mut *writer, &entry).map_err(|error| format!("journal: {error}"))?;
-        writer
-            .write_all(b"\n")
-            .map_err(|error| format!("journal: {error}"))
+        writer.write_all(b"\n").map_err(|error| format!("journal: {error}"))
     }
 
     pub fn finish(&self) -> Result<(), String> {
-        let mut file = self
-            .file
-            .lock()
-            .map_err(|_| "the journal failed before".to_owned())?;
+        let mut file = self.file.lock().map_err(|_| "the journal failed before".to_owned())?;
         file.0.flush().map_err(|error| format!("journal: {error}"))
     }
 }

@@ -110,12 +110,8 @@ impl Plan {
                         if orders.is_empty() {
                             continue;
                         }
-                        target
-                            .write_new_batch(&self.catalogue, customer, &orders)
-                            .await?;
-                        orders
-                            .into_iter()
-                            .for_each(|order| shard.wrote(index, order));
+                        target.write_new_batch(&self.catalogue, customer, &orders).await?;
+                        orders.into_iter().for_each(|order| shard.wrote(index, order));
                     }
                 } else if order(round) < self.orders {
                     target
@@ -144,8 +140,7 @@ impl Plan {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), String> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut ticks =
-            tokio::time::interval(Duration::from_secs_f64(self.tasks as f64 / rate as f64));
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(self.tasks as f64 / rate as f64));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -153,9 +148,7 @@ impl Plan {
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            let step = shard.next(&mut random, || {
-                self.next_order.fetch_add(1, Ordering::Relaxed)
-            });
+            let step = shard.next(&mut random, || self.next_order.fetch_add(1, Ordering::Relaxed));
             match step {
                 Some(step) => target.write(&self.catalogue, step).await?,
                 None => return Ok(()),
@@ -192,11 +185,7 @@ fn until_told(stdin: bool) -> Result<(Arc<watch::Sender<bool>>, watch::Receiver<
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     let counters = Arc::new(Counters::default());
-    let journal = arguments
-        .journal
-        .as_deref()
-        .map(Journal::create)
-        .transpose()?;
+    let journal = arguments.journal.as_deref().map(Journal::create).transpose()?;
     let target = Arc::new(
         Target::connect(
             &arguments.endpoint,
@@ -228,9 +217,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         let (plan, target, stop) = (plan.clone(), target.clone(), stop.clone());
         first.push(tokio::spawn(async move {
             let mut shard = Shard::new(plan.catalogue.customers, task, plan.tasks);
-            plan.write_first(&mut shard, &target, &stop)
-                .await
-                .map(|()| shard)
+            plan.write_first(&mut shard, &target, &stop).await.map(|()| shard)
         }));
     }
     let mut shards = Vec::new();

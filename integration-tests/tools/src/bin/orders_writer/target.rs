@@ -6,13 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::Secret;
-use azure_data_cosmos::models::{
-    ContainerProperties, PartitionKeyDefinition, ThroughputProperties,
-};
+use azure_data_cosmos::models::{ContainerProperties, PartitionKeyDefinition, ThroughputProperties};
 use azure_data_cosmos::options::CreateContainerOptions;
 use azure_data_cosmos::{
-    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, RoutingStrategy,
-    TransactionalBatch,
+    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, RoutingStrategy, TransactionalBatch,
 };
 use integration_tools::change_log::Operation;
 use integration_tools::orders::{Catalogue, Order, PARTITION_KEY_PATH, Step};
@@ -108,11 +105,8 @@ impl Target {
         counters: Arc<Counters>,
         journal: Option<Journal>,
     ) -> Result<Self, String> {
-        let address: AccountEndpoint = endpoint
-            .parse()
-            .map_err(|error| format!("{endpoint}: {error}"))?;
-        let account =
-            AccountReference::with_authentication_key(address, Secret::from(key.to_owned()));
+        let address: AccountEndpoint = endpoint.parse().map_err(|error| format!("{endpoint}: {error}"))?;
+        let account = AccountReference::with_authentication_key(address, Secret::from(key.to_owned()));
         let client = CosmosClient::builder()
             .build(account, RoutingStrategy::PreferredRegions(Vec::new()))
             .await
@@ -123,8 +117,7 @@ impl Target {
             let definition = PartitionKeyDefinition::new(vec![PARTITION_KEY_PATH.into()]);
             let properties = ContainerProperties::new(container.to_owned(), definition);
             let options = throughput.map(|throughput| {
-                CreateContainerOptions::default()
-                    .with_throughput(ThroughputProperties::manual(throughput))
+                CreateContainerOptions::default().with_throughput(ThroughputProperties::manual(throughput))
             });
             let made = client
                 .database_client(database.to_owned())
@@ -149,8 +142,7 @@ impl Target {
     pub async fn write(&self, catalogue: &Catalogue, step: Step) -> Result<(), String> {
         match step {
             Step::Insert { customer, order } => {
-                self.write_one(catalogue.order(customer, order, 0), How::Create)
-                    .await?;
+                self.write_one(catalogue.order(customer, order, 0), How::Create).await?;
                 Counters::add(&self.counters.inserted, 1);
             }
             Step::Update {
@@ -158,13 +150,8 @@ impl Target {
                 order,
                 revision,
             } => {
-                let how = if revision % 2 == 0 {
-                    How::Replace
-                } else {
-                    How::Upsert
-                };
-                self.write_one(catalogue.order(customer, order, revision), how)
-                    .await?;
+                let how = if revision % 2 == 0 { How::Replace } else { How::Upsert };
+                self.write_one(catalogue.order(customer, order, revision), how).await?;
                 Counters::add(&self.counters.updated, 1);
             }
             Step::Batch {
@@ -182,8 +169,7 @@ impl Target {
                     })
                     .collect();
                 let count = documents.len() as u64;
-                self.write_batch(catalogue.customer(customer), documents)
-                    .await?;
+                self.write_batch(catalogue.customer(customer), documents).await?;
                 Counters::add(&self.counters.inserted, u64::from(new_first));
                 Counters::add(&self.counters.updated, count - u64::from(new_first));
             }
@@ -192,18 +178,12 @@ impl Target {
     }
 
     /// Makes new orders of one customer in one transaction.
-    pub async fn write_new_batch(
-        &self,
-        catalogue: &Catalogue,
-        customer: u64,
-        orders: &[u64],
-    ) -> Result<(), String> {
+    pub async fn write_new_batch(&self, catalogue: &Catalogue, customer: u64, orders: &[u64]) -> Result<(), String> {
         let documents = orders
             .iter()
             .map(|order| (catalogue.order(customer, *order, 0), How::Create))
             .collect();
-        self.write_batch(catalogue.customer(customer), documents)
-            .await?;
+        self.write_batch(catalogue.customer(customer), documents).await?;
         Counters::add(&self.counters.inserted, orders.len() as u64);
         Ok(())
     }
@@ -221,12 +201,7 @@ impl Target {
                 Err(failure) => {
                     let unanswered = self.after_failure(failure, &mut how, &mut patience).await?;
                     if unanswered {
-                        self.note(
-                            order.id.clone(),
-                            &order.customer,
-                            None,
-                            Operation::Uncertain,
-                        )?;
+                        self.note(order.id.clone(), &order.customer, None, Operation::Uncertain)?;
                     }
                 }
             }
@@ -236,36 +211,17 @@ impl Target {
     async fn try_one(&self, order: &Order, how: How) -> Result<Option<String>, Failure> {
         let customer = order.customer.clone();
         let response = match how {
-            How::Create => {
-                self.container
-                    .create_item(customer, &order.id, order, None)
-                    .await?
-            }
-            How::Replace => {
-                self.container
-                    .replace_item(customer, &order.id, order, None)
-                    .await?
-            }
-            How::Upsert => {
-                self.container
-                    .upsert_item(customer, &order.id, order, None)
-                    .await?
-            }
+            How::Create => self.container.create_item(customer, &order.id, order, None).await?,
+            How::Replace => self.container.replace_item(customer, &order.id, order, None).await?,
+            How::Upsert => self.container.upsert_item(customer, &order.id, order, None).await?,
         };
         let headers = response.headers();
-        self.counters.charge(
-            headers
-                .request_charge()
-                .map_or(0.0, |charge| charge.value()),
-        );
+        self.counters
+            .charge(headers.request_charge().map_or(0.0, |charge| charge.value()));
         Ok(headers.etag().map(|etag| etag.to_string()))
     }
 
-    async fn write_batch(
-        &self,
-        customer: String,
-        mut documents: Vec<(Order, How)>,
-    ) -> Result<(), String> {
+    async fn write_batch(&self, customer: String, mut documents: Vec<(Order, How)>) -> Result<(), String> {
         let mut patience = Patience::new();
         loop {
             match self.try_batch(&customer, &documents).await {
@@ -292,11 +248,7 @@ impl Target {
         }
     }
 
-    async fn try_batch(
-        &self,
-        customer: &str,
-        documents: &[(Order, How)],
-    ) -> Result<Vec<Option<String>>, Failure> {
+    async fn try_batch(&self, customer: &str, documents: &[(Order, How)]) -> Result<Vec<Option<String>>, Failure> {
         let mut batch = TransactionalBatch::new(customer.to_owned());
         for (order, how) in documents {
             batch = match how {
@@ -305,16 +257,9 @@ impl Target {
                 How::Upsert => batch.upsert_item(order, None)?,
             };
         }
-        let response = self
-            .container
-            .execute_transactional_batch(batch, None)
-            .await?;
-        self.counters.charge(
-            response
-                .headers()
-                .request_charge()
-                .map_or(0.0, |charge| charge.value()),
-        );
+        let response = self.container.execute_transactional_batch(batch, None).await?;
+        self.counters
+            .charge(response.headers().request_charge().map_or(0.0, |charge| charge.value()));
         let answer = response.into_model()?;
         let results = answer.results();
         // All operations of a failed transaction but the one at fault say 424.
@@ -335,24 +280,14 @@ impl Target {
                 documents.len()
             )));
         }
-        Ok(results
-            .iter()
-            .map(|result| result.etag().map(str::to_owned))
-            .collect())
+        Ok(results.iter().map(|result| result.etag().map(str::to_owned)).collect())
     }
 
     /// Waits for the next try; true if the failed one may have been made all the same.
-    async fn after_failure(
-        &self,
-        failure: Failure,
-        how: &mut How,
-        patience: &mut Patience,
-    ) -> Result<bool, String> {
+    async fn after_failure(&self, failure: Failure, how: &mut How, patience: &mut Patience) -> Result<bool, String> {
         match failure {
             Failure::Final(reason) => Err(reason),
-            Failure::Conflict if *how == How::Upsert => {
-                Err("an upsert was answered with a conflict".to_owned())
-            }
+            Failure::Conflict if *how == How::Upsert => Err("an upsert was answered with a conflict".to_owned()),
             Failure::Conflict => {
                 *how = How::Upsert;
                 Ok(false)
@@ -376,13 +311,7 @@ impl Target {
         }
     }
 
-    fn note(
-        &self,
-        id: String,
-        customer: &str,
-        etag: Option<String>,
-        op: Operation,
-    ) -> Result<(), String> {
+    fn note(&self, id: String, customer: &str, etag: Option<String>, op: Operation) -> Result<(), String> {
         match &self.journal {
             Some(journal) => journal.note(id, customer, etag, op),
             None => Ok(()),
