@@ -343,6 +343,13 @@ fn describe(error: &CosmosError, code: Code) -> Error {
 /// 500 like the service's own passing failures do.
 const SERIALIZATION: std::ops::RangeInclusive<u32> = 20020..=20021;
 
+/// Sub-statuses of the driver's own making for requests that got no answer: connection, I/O, DNS, body, HTTP/2, time.
+const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
+
+/// Sub-status of a 400: the name stands for another container now, `COLLECTION_RID_MISMATCH`.
+const CONTAINER_RID_MISMATCH: u32 = 1024;
+/// Sub-status of a 410: what a name stands for has changed, `NAME_CACHE_STALE`.
+const NAME_CACHE_STALE: u32 = 1000;
 /// Sub-status of 404 and 410 answers: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`.
 const READ_SESSION_NOT_AVAILABLE: u32 = 1002;
 /// Sub-status of 403: the account is failing over, `DATABASE_ACCOUNT_NOT_FOUND`; and of one that became read-only.
@@ -357,7 +364,7 @@ fn sort(error: CosmosError) -> Failure {
             retryable: true,
             ..describe(
                 &error,
-                if error.response().is_none() {
+                if UNANSWERED.contains(&sub) {
                     Code::EndpointUnreachable
                 } else {
                     Code::ServiceError
@@ -372,6 +379,8 @@ fn sort(error: CosmosError) -> Failure {
     };
     match u16::from(status.status_code()) {
         429 => transient(true),
+        400 if sub == CONTAINER_RID_MISMATCH => Failure::Missing(describe(&error, Code::ContainerNotFound)),
+        410 if sub == NAME_CACHE_STALE => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         408 | 410 | 449 | 502 | 503 | 504 => transient(false),
         500 if !SERIALIZATION.contains(&sub) => transient(false),
         404 if sub == READ_SESSION_NOT_AVAILABLE => transient(false),

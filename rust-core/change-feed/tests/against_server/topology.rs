@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Partition splits under a reader.
+
+use std::collections::{HashMap, HashSet};
+
+use change_feed::framing::SplitSnapshot;
+use serde_json::json;
+
+use crate::harness::*;
+
+#[test]
+fn a_split_in_mid_read_loses_nothing_and_repeats_nothing() {
+    for lock_millis in [0, 700] {
+        let server = TestServer::with_container(2);
+        server.load(3_000);
+        let mut reader = Reader::open(&server.configuration(json!({"pageSize": 50})));
+        reader.start_all();
+        let mut seen = HashSet::new();
+        reader
+            .read_while(|document| {
+                assert!(seen.insert(document.id));
+                seen.len() < 500
+            })
+            .unwrap();
+        server.split(lock_millis);
+        // A locked range answers nothing while the other does, so silence proves nothing yet.
+        reader
+            .read_while(|document| {
+                assert!(seen.insert(document.id.clone()), "{document:?} again");
+                seen.len() < 3_000
+            })
+            .unwrap();
+        reader.read_until_idle(|document| assert!(seen.insert(document.id.clone()), "{document:?} again"));
+        assert_eq!(seen.len(), 3_000, "lock {lock_millis} ms; {:?}", reader.logs());
+        assert_eq!(reader.session.metrics().unwrap()[10], 3, "ranges");
+    }
+}
+
+#[test]
+fn children_start_where_the_parent_ended_and_inherit_its_mark() {
+    let server = TestServer::with_container(1);
+    let container = server.container();
+    for n in 0..40 {
+        server.upsert(&container, &format!("pk{n}"), &format!("d{n}"), 0);
+    }
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 20})));
+    let splits = reader.start_all();
+    let page = reader.next();
+    let mut emitted: Vec<Document> = grouped(&page).into_iter().take(7).flatten().collect();
+    let position = page.position_after(6).unwrap();
+    drop((page, reader));
+    // The reader is down while the partition is split, twice.
+    server.split(0);
+    server.split(0);
+    server.upsert(&container, "pk2", "d2", 1);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 6})));
+    reader
+        .session
+        .add_splits(vec![SplitSnapshot {
+            position,
+            ..splits[0].clone()
+        }])
+        .unwrap();
+    reader.read_until_idle(|document| emitted.push(document));
+    let unique: HashSet<_> = emitted.iter().map(|d| (&d.id, &d.etag)).collect();
+    assert_eq!(unique.len(), emitted.len(), "twice: {emitted:?}");
+    assert_eq!(emitted.len(), 41);
+    let last: HashMap<_, _> = emitted.iter().map(|d| (d.id.clone(), d.etag.clone())).collect();
+    assert_eq!(last, server.current());
+}
+
+#[test]
+fn a_page_of_one_child_is_never_emitted_under_the_parent() {
+    let server = TestServer::with_container(1);
+    server.load(200);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 50})));
+    let parent = reader.start_all()[0].split_id.clone();
+    let first = reader.next();
+    assert_eq!(split_id(&first), parent);
+    server.split(0);
+    let mut generation_of_documents = vec![];
+    loop {
+        let page = reader.next();
+        if kind(&page) == 3 {
+            assert_eq!(split_id(&page), parent);
+            let children = children(&page);
+            assert_eq!(children.len(), 2);
+            for child in &children {
+                assert!(child.split_id.ends_with("@1"), "{child:?}");
+            }
+            break;
+        }
+        generation_of_documents.push(split_id(&page));
+    }
+    // One page may have been fetched before the split; none of a child.
+    assert!(generation_of_documents.len() <= 1);
+}
+
+#[test]
+fn a_restored_parent_and_its_children_cover_the_container() {
+    let server = TestServer::with_container(2);
+    let configuration = server.configuration(json!({}));
+    let reader = Reader::open(&configuration);
+    let splits = reader.session.discover(&[]).unwrap();
+    server.split(0);
+    assert!(reader.session.discover(&splits).unwrap().is_empty());
+    let hole = reader.session.discover(&splits[..1]).unwrap_err();
+    assert_eq!(hole.code, change_feed::Code::RangeCoverage);
+}

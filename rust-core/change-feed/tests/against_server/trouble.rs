@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Trouble that passes: retried without an error, told once.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::*;
+
+fn reads_through(fault: Value) {
+    let server = TestServer::with_container(1);
+    server.load(300);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 50})));
+    reader.start_all();
+    let mut seen = HashSet::new();
+    reader
+        .read_while(|document| {
+            assert!(seen.insert(document.id));
+            seen.len() < 100
+        })
+        .unwrap();
+    reader.logs();
+    server.fault(fault.clone());
+    reader.read_until_idle(|document| assert!(seen.insert(document.id.clone()), "{document:?} again"));
+    assert_eq!(seen.len(), 300, "{fault}");
+    let logs = reader.logs();
+    let troubles = logs.iter().filter(|line| line.contains("trying again")).count();
+    let recovered = logs.iter().filter(|line| line.contains("reading again")).count();
+    assert!(troubles <= 1 && recovered == troubles, "{fault}: {logs:?}");
+}
+
+#[test]
+fn unavailable() {
+    reads_through(json!({"operation": "changefeed", "count": 12, "kind": "status", "status": 503}));
+}
+
+#[test]
+fn throttled() {
+    reads_through(
+        json!({"operation": "changefeed", "count": 4, "kind": "status", "status": 429, "subStatus": 3200, "retryAfterMillis": 20}),
+    );
+}
+
+#[test]
+fn gone_while_splitting() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "status", "status": 410, "subStatus": 1007}));
+}
+
+#[test]
+fn an_internal_error() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "status", "status": 500, "subStatus": 0}));
+}
+
+#[test]
+fn a_reset_in_mid_body() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "reset"}));
+}
+
+#[test]
+fn a_truncated_body() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "truncate"}));
+}
+
+#[test]
+fn throttling_is_counted_and_waited_out() {
+    let server = TestServer::with_container(1);
+    server.load(10);
+    server.fault(
+        json!({"operation": "changefeed", "count": 2, "kind": "status", "status": 429, "subStatus": 3200, "retryAfterMillis": 1}),
+    );
+    let mut reader = Reader::open(&server.configuration(json!({})));
+    reader.start_all();
+    let mut seen = 0;
+    reader.read_until_idle(|_| seen += 1);
+    assert_eq!(seen, 10);
+    assert_eq!(
+        reader.session.metrics().unwrap()[5],
+        2,
+        "each 429 comes to the core, none is sat out by the driver"
+    );
+}
