@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.examples;
 
-/** What the example keeps of a change. Public fields and a constructor without arguments: a POJO to Flink. */
+/**
+ * What the example keeps of a change. Public fields and a constructor without arguments: a POJO to
+ * Flink.
+ */
 public class Change {
 
     /** Id of the item, unique within its partition key. */

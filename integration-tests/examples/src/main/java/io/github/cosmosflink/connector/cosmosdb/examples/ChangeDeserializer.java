@@ -12,9 +12,9 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
 import org.apache.flink.util.Collector;
 
 /**
- * Takes two fields of a document and skips the rest. It parses with the Jackson inside of Flink so that the job's JAR needs
- * nothing but the connector; a job of yours would bring its own Jackson, or use {@code
- * CosmosDBDeserializationSchema.pojo(...)}.
+ * Takes two fields of a document and skips the rest. It parses with the Jackson inside of Flink so
+ * that the job's JAR needs nothing but the connector; a job of yours would bring its own Jackson,
+ * or use {@code CosmosDBDeserializationSchema.pojo(...)}.
  */
 public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change> {
 
@@ -24,7 +24,8 @@ public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change>
     private transient JsonFactory json;
 
     /**
-     * @param partitionKeyField name of the field at the top of the document that is its partition key
+     * @param partitionKeyField name of the field at the top of the document that is its partition
+     *     key
      */
     public ChangeDeserializer(String partitionKeyField) {
         this.partitionKeyField = partitionKeyField;
@@ -36,8 +37,7 @@ public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change>
     }
 
     @Override
-    public void deserialize(
-            byte[] document, CosmosDBRecordMetadata metadata, Collector<Change> out)
+    public void deserialize(byte[] document, CosmosDBRecordMetadata metadata, Collector<Change> out)
             throws IOException {
         Change change = new Change();
         change.etag = metadata.etag();

@@ -13,7 +13,6 @@ import org.apache.flink.core.fs.Path;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.filesystem.bucketassigners.BasePathBucketAssigner;
 import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.OnCheckpointRollingPolicy;
-import org.apache.flink.util.ParameterTool;
 
 /**
  * Copies the changes of a container into files, each change exactly once.
@@ -23,10 +22,11 @@ import org.apache.flink.util.ParameterTool;
  *     --endpoint https://account.documents.azure.com:443/ --database shop --container orders --out file:///tmp/changes
  * </pre>
  *
- * <p>Further arguments: {@code --key} (better given as the environment variable {@code COSMOS_KEY}, which neither the
- * shell's history nor the web interface shows), {@code --partition-key} (name of the field, {@code customer} by
- * default), {@code --checkpoint-interval} (milliseconds, 2000 by default), {@code --start now|beginning}, {@code
- * --page-size}, {@code --parallelism} and {@code --bounded}, which ends the job at the container's present end.
+ * <p>Further arguments: {@code --key} (better given as the environment variable {@code COSMOS_KEY},
+ * which neither the shell's history nor the web interface shows), {@code --partition-key} (name of
+ * the field, {@code customer} by default), {@code --checkpoint-interval} (milliseconds, 2000 by
+ * default), {@code --start now|beginning}, {@code --page-size}, {@code --parallelism} and {@code
+ * --bounded}, which ends the job at the container's present end.
  */
 public final class CosmosDBJob {
 
@@ -34,24 +34,24 @@ public final class CosmosDBJob {
 
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-        define(env, ParameterTool.fromArgs(args));
+        define(env, new Arguments(args));
         env.execute("Changes of a Cosmos DB container");
     }
 
     /** Adds the job to the environment. */
-    static void define(StreamExecutionEnvironment env, ParameterTool parameters) {
-        env.enableCheckpointing(parameters.getLong("checkpoint-interval", 2000));
-        if (parameters.has("parallelism")) {
-            env.setParallelism(parameters.getInt("parallelism"));
+    static void define(StreamExecutionEnvironment env, Arguments arguments) {
+        env.enableCheckpointing(arguments.get("checkpoint-interval", 2000));
+        if (arguments.has("parallelism")) {
+            env.setParallelism(arguments.get("parallelism", 1));
         }
         FileSink<String> files =
                 FileSink.forRowFormat(
-                                new Path(parameters.getRequired("out")),
+                                new Path(arguments.require("out")),
                                 new SimpleStringEncoder<String>())
                         .withBucketAssigner(new BasePathBucketAssigner<>())
                         .withRollingPolicy(OnCheckpointRollingPolicy.build())
                         .build();
-        env.fromSource(source(parameters), WatermarkStrategy.noWatermarks(), "Changes")
+        env.fromSource(source(arguments), WatermarkStrategy.noWatermarks(), "Changes")
                 .uid("changes")
                 .map(new ToLine())
                 .name("Lines")
@@ -61,24 +61,23 @@ public final class CosmosDBJob {
                 .uid("files");
     }
 
-    private static CosmosDBSource<Change> source(ParameterTool parameters) {
+    private static CosmosDBSource<Change> source(Arguments arguments) {
         CosmosDBSourceBuilder<Change> builder =
                 CosmosDBSource.<Change>builder()
-                        .endpoint(parameters.getRequired("endpoint"))
-                        .key(parameters.get("key", System.getenv("COSMOS_KEY")))
-                        .database(parameters.getRequired("database"))
-                        .container(parameters.getRequired("container"))
+                        .endpoint(arguments.require("endpoint"))
+                        .key(arguments.get("key", System.getenv("COSMOS_KEY")))
+                        .database(arguments.require("database"))
+                        .container(arguments.require("container"))
                         .deserializer(
-                                new ChangeDeserializer(
-                                        parameters.get("partition-key", "customer")))
+                                new ChangeDeserializer(arguments.get("partition-key", "customer")))
                         .idlePollInterval(Duration.ofMillis(100), Duration.ofSeconds(1));
-        if (parameters.get("start", "beginning").equals("now")) {
+        if (arguments.get("start", "beginning").equals("now")) {
             builder.startFrom(StartPosition.now());
         }
-        if (parameters.has("page-size")) {
-            builder.pageSize(parameters.getInt("page-size"));
+        if (arguments.has("page-size")) {
+            builder.pageSize(arguments.get("page-size", 1000));
         }
-        if (parameters.has("bounded")) {
+        if (arguments.has("bounded")) {
             builder.stopAt(StopPosition.latest());
         }
         return builder.build();

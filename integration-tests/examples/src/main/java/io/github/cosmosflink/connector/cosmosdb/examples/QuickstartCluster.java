@@ -13,11 +13,11 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.util.ParameterTool;
 
 /**
- * A Flink cluster with its web interface inside of this JVM, for {@code scripts/quickstart}. Reads commands from standard
- * input, a line each, and answers each with a line of JSON on standard output; ends when standard input does.
+ * A Flink cluster with its web interface inside of this JVM, for {@code scripts/quickstart}. Reads
+ * commands from standard input, a line each, and answers each with a line of JSON on standard
+ * output; ends when standard input does.
  *
  * <ul>
  *   <li>{@code submit} starts {@link CosmosDBJob} with this program's arguments
@@ -32,12 +32,12 @@ public final class QuickstartCluster {
     private QuickstartCluster() {}
 
     public static void main(String[] args) throws Exception {
-        ParameterTool parameters = ParameterTool.fromArgs(args);
+        Arguments arguments = new Arguments(args);
         MiniClusterConfiguration configuration =
                 new MiniClusterConfiguration.Builder()
-                        .setConfiguration(settings(parameters))
-                        .setNumTaskManagers(parameters.getInt("task-managers", 2))
-                        .setNumSlotsPerTaskManager(parameters.getInt("slots", 4))
+                        .setConfiguration(settings(arguments))
+                        .setNumTaskManagers(arguments.get("task-managers", 2))
+                        .setNumSlotsPerTaskManager(arguments.get("slots", 4))
                         .build();
         try (MiniCluster cluster = new MiniCluster(configuration)) {
             cluster.start();
@@ -45,19 +45,19 @@ public final class QuickstartCluster {
             BufferedReader commands =
                     new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = commands.readLine(); line != null; line = commands.readLine()) {
-                obey(line.trim().split(" "), cluster, parameters);
+                obey(line.trim().split(" "), cluster, arguments);
             }
         }
     }
 
-    private static Configuration settings(ParameterTool parameters) {
+    private static Configuration settings(Arguments arguments) {
         Configuration settings = new Configuration();
         settings.set(RestOptions.ADDRESS, "127.0.0.1");
         settings.set(RestOptions.BIND_ADDRESS, "127.0.0.1");
         settings.set(RestOptions.BIND_PORT, "0");
         settings.set(
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
-                java.nio.file.Path.of(parameters.getRequired("checkpoints")).toUri().toString());
+                java.nio.file.Path.of(arguments.require("checkpoints")).toUri().toString());
         settings.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1000);
         settings.set(
@@ -65,11 +65,11 @@ public final class QuickstartCluster {
         return settings;
     }
 
-    private static void obey(String[] command, MiniCluster cluster, ParameterTool parameters)
+    private static void obey(String[] command, MiniCluster cluster, Arguments arguments)
             throws Exception {
         switch (command[0]) {
             case "submit":
-                answer("submitted", "job", submit(cluster, parameters).toString());
+                answer("submitted", "job", submit(cluster, arguments).toString());
                 break;
             case "kill-taskmanager":
                 cluster.terminateTaskManager(Integer.parseInt(command[1])).get();
@@ -84,9 +84,9 @@ public final class QuickstartCluster {
         }
     }
 
-    private static JobID submit(MiniCluster cluster, ParameterTool parameters) throws Exception {
+    private static JobID submit(MiniCluster cluster, Arguments arguments) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-        CosmosDBJob.define(env, parameters);
+        CosmosDBJob.define(env, arguments);
         return cluster.submitJob(env.getStreamGraph().getJobGraph()).get().getJobID();
     }
 
