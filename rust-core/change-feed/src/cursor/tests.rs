@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// A list of one group is meant as such.
+#![allow(clippy::single_range_in_vec_init)]
+
 use super::*;
 use crate::position::tests::{lineage, position};
 use crate::range::EpkRange;
