@@ -45,10 +45,12 @@ impl OpenSession {
     pub fn page(&self, id: u64) -> Result<Arc<Page>> {
         let pages = self.pages.lock();
         let pages = pages.as_ref().ok_or_else(Error::closed)?;
-        pages
-            .get(&id)
-            .cloned()
-            .ok_or_else(|| Error::new(Code::Internal, format!("page {id} is not out: it was recycled or never handed out")))
+        pages.get(&id).cloned().ok_or_else(|| {
+            Error::new(
+                Code::Internal,
+                format!("page {id} is not out: it was recycled or never handed out"),
+            )
+        })
     }
 
     /// Ends the loan of a page, if it is one.

@@ -6,8 +6,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
+
 import java.nio.ByteBuffer;
 import java.util.List;
+
 import javax.annotation.Nullable;
 
 /**
@@ -90,7 +92,7 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
         int length = index.etagLength(document);
         return length == 0
                 ? null
-                : JsonText.unescape(new String(copy(index.etagOffset(document), length), UTF_8));
+                : EscapedText.unescape(new String(copy(index.etagOffset(document), length), UTF_8));
     }
 
     @Override

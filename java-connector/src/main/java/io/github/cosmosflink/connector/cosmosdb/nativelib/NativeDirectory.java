@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -16,8 +19,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A directory that only this user may enter, for code that this user's processes map. All class
@@ -69,8 +70,8 @@ final class NativeDirectory {
                 || !found.permissions().equals(OWNER_ONLY)) {
             throw new IOException(
                     String.format(
-                            "%s is not to be trusted with native code: expected a directory of %s with permissions rwx------,"
-                                    + " found a %s of %s with %s",
+                            "%s is not to be trusted with native code: expected a directory of %s"
+                                + " with permissions rwx------, found a %s of %s with %s",
                             path,
                             user.getName(),
                             found.isDirectory()
@@ -84,15 +85,21 @@ final class NativeDirectory {
 
     /**
      * A file with this content, there to stay. The same content has the same path in every process
-     * of the user: the dynamic linker knows by the path what it has mapped already.
+     * of the user: the dynamic linker knows by the path what it has mapped already, even where the
+     * file was deleted meanwhile.
+     *
+     * @param version put into the name, for people
      */
-    Path keep(String name, byte[] content) throws IOException {
+    Path keep(String name, String version, byte[] content) throws IOException {
         int dot = name.lastIndexOf('.');
         Path file =
                 path.resolve(
                         String.format(
-                                "%s-%s%s",
-                                name.substring(0, dot), hash(content), name.substring(dot)));
+                                "%s-%s-%s%s",
+                                name.substring(0, dot),
+                                version,
+                                hash(content),
+                                name.substring(dot)));
         try {
             if (Arrays.equals(Files.readAllBytes(file), content)) {
                 return file;

@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -50,7 +51,8 @@ final class NativeLibraries {
         } catch (IOException e) {
             throw unsupported(
                     String.format(
-                            "the system property %s names %s, which does not hold %s and %s as readable files",
+                            "the system property %s names %s, which does not hold %s and %s as"
+                                + " readable files",
                             NativeLoader.DIRECTORY_PROPERTY, directory, CORE, STUB),
                     e);
         }
@@ -78,13 +80,14 @@ final class NativeLibraries {
      * Loads the stub for the class loader of this class and lets it bind the core.
      *
      * @param parent holds, or gets, the directory of this user
+     * @param version for people who look into that directory
      * @return the core's file
      * @throws IOException when a file cannot be written or the directory is not to be trusted
      * @throws UnsatisfiedLinkError in the dynamic linker's words
      */
-    Path bind(Path parent) throws IOException {
+    Path bind(Path parent, NativeVersion version) throws IOException {
         NativeDirectory directory = NativeDirectory.under(parent);
-        Path file = core == null ? coreFile : directory.keep(CORE, core);
+        Path file = core == null ? coreFile : directory.keep(CORE, version.version(), core);
         Path own = directory.temporary(STUB, stub);
         try {
             System.load(own.toString());

@@ -2,13 +2,15 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Loads the native library for this class loader, once:
@@ -52,12 +54,13 @@ final class NativeLoader {
             return;
         }
         NativeVersion expected = NativeVersion.ofJar();
-        bind(NativePlatform.current());
+        bind(NativePlatform.current(), expected);
         expected.check(Natives.identity());
         loaded = true;
     }
 
-    private static void bind(NativePlatform platform) throws ChangeFeedException {
+    private static void bind(NativePlatform platform, NativeVersion version)
+            throws ChangeFeedException {
         String given = System.getProperty(DIRECTORY_PROPERTY);
         NativeLibraries libraries =
                 given == null
@@ -66,7 +69,7 @@ final class NativeLoader {
         ChangeFeedException failure = null;
         for (Path parent : workDirectories()) {
             try {
-                Path core = libraries.bind(parent);
+                Path core = libraries.bind(parent, version);
                 LOG.info("Native library {} is loaded", core);
                 return;
             } catch (IOException | LinkageError e) {

@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+
 import java.util.Locale;
 
 /**
@@ -33,8 +34,9 @@ final class NativePlatform {
             throw new ChangeFeedException(
                     "PLATFORM_UNSUPPORTED",
                     String.format(
-                            "there is no native library for %s on %s; JobManagers and TaskManagers that read a change feed"
-                                    + " run on %s (a job may be submitted from anywhere)",
+                            "there is no native library for %s on %s; JobManagers and TaskManagers"
+                                + " that read a change feed run on %s (a job may be submitted from"
+                                + " anywhere)",
                             operatingSystem, processor, SUPPORTED),
                     0,
                     0,

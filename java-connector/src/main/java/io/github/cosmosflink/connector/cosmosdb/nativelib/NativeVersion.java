@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Properties;
@@ -49,10 +50,16 @@ final class NativeVersion {
             throw failure(
                     "LIBRARY_MISMATCH",
                     String.format(
-                            "the JAR's classes speak ABI %d, its native library ABI %s; they come from different builds",
+                            "the JAR's classes speak ABI %d, its native library ABI %s; they come"
+                                + " from different builds",
                             ABI, properties.getProperty("abi")));
         }
         return new NativeVersion(properties.getProperty("version"));
+    }
+
+    /** Of the library and of this JAR, as in {@code 0.1.0}. */
+    String version() {
+        return version;
     }
 
     /**
@@ -66,8 +73,9 @@ final class NativeVersion {
             throw failure(
                     "LIBRARY_MISMATCH",
                     String.format(
-                            "the native library is %s, the JAR was built with %s/%d; where the system property %s is set, its"
-                                    + " directory holds the library of another version",
+                            "the native library is %s, the JAR was built with %s/%d; where the"
+                                + " system property %s is set, its directory holds the library of"
+                                + " another version",
                             identity, version, ABI, NativeLoader.DIRECTORY_PROPERTY));
         }
     }

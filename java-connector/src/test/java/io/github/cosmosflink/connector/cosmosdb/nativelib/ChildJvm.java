@@ -36,7 +36,8 @@ final class ChildJvm {
         List<String> command =
                 new ArrayList<>(
                         Arrays.asList(
-                                Paths.get(System.getProperty("java.home"), "bin", "java").toString(),
+                                Paths.get(System.getProperty("java.home"), "bin", "java")
+                                        .toString(),
                                 "-Xcheck:jni",
                                 "-XX:+UseSerialGC",
                                 "-Xmx512m",
@@ -54,11 +55,15 @@ final class ChildJvm {
         try {
             if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
                 throw new AssertionError(
-                        "the child is still running after " + TIMEOUT_SECONDS + " s: " + Files.readString(output));
+                        "the child is still running after "
+                                + TIMEOUT_SECONDS
+                                + " s: "
+                                + Files.readString(output));
             }
         } finally {
             process.destroyForcibly().waitFor();
         }
-        return new ChildJvm(process.exitValue(), Files.readAllLines(output, StandardCharsets.UTF_8));
+        return new ChildJvm(
+                process.exitValue(), Files.readAllLines(output, StandardCharsets.UTF_8));
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
+import org.slf4j.LoggerFactory;
+
 import java.io.File;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
@@ -16,11 +18,11 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.slf4j.LoggerFactory;
 
 /**
- * Main class of a child JVM: loads the connector in many class loaders, one after the other and two at a time, as a session
- * cluster does with its jobs; runs a {@link NativeRound} in each; prints one line of figures.
+ * Main class of a child JVM: loads the connector in many class loaders, one after the other and two
+ * at a time, as a session cluster does with its jobs; runs a {@link NativeRound} in each; prints
+ * one line of figures.
  */
 public final class ClassLoaderRounds {
 
@@ -30,7 +32,8 @@ public final class ClassLoaderRounds {
 
     public static void main(String[] arguments) throws Exception {
         int rounds = Integer.parseInt(arguments[0]);
-        // The logging system starts here and not under a round: its shutdown hook is a thread, which inherits the access
+        // The logging system starts here and not under a round: its shutdown hook is a thread,
+        // which inherits the access
         // control context, and with it the class loader, of whoever logs first.
         LoggerFactory.getLogger(ClassLoaderRounds.class).debug("{} rounds", rounds);
         List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
@@ -51,6 +54,7 @@ public final class ClassLoaderRounds {
                 URLClassLoader second = new ConnectorFirst()) {
             loaders.add(new WeakReference<>(first));
             loaders.add(new WeakReference<>(second));
+            Callable<?> alone = round(first);
             Callable<?> beside = round(second);
             List<Throwable> failures = new ArrayList<>();
             Thread thread =
@@ -64,22 +68,26 @@ public final class ClassLoaderRounds {
                             });
             thread.start();
             try {
-                round(first).call();
+                alone.call();
             } finally {
                 thread.join();
             }
             for (Throwable failure : failures) {
                 throw new AssertionError(failure);
             }
+            ((Runnable) alone).run();
         }
     }
 
     private static Callable<?> round(ClassLoader loader) throws ReflectiveOperationException {
         return (Callable<?>)
-                loader.loadClass(NativeRound.class.getName()).getDeclaredConstructor().newInstance();
+                loader.loadClass(NativeRound.class.getName())
+                        .getDeclaredConstructor()
+                        .newInstance();
     }
 
-    private static long aliveAfterGc(List<WeakReference<ClassLoader>> loaders) throws InterruptedException {
+    private static long aliveAfterGc(List<WeakReference<ClassLoader>> loaders)
+            throws InterruptedException {
         long deadline = System.nanoTime() + 30_000_000_000L;
         while (true) {
             System.gc();
@@ -99,11 +107,15 @@ public final class ClassLoaderRounds {
         }
     }
 
-    /** Distinct files with this in their name in the process's memory map. */
+    /**
+     * Distinct files with this in their name in the process's memory map. Two class loaders that
+     * start at once may both bring the core, and the one rename hides the other's file: it is
+     * marked deleted, but stays the one that is mapped.
+     */
     private static Set<String> mapped(String name) throws IOException {
         try (Stream<String> lines = Files.lines(Paths.get("/proc/self/maps"))) {
             return lines.filter(line -> line.contains(name))
-                    .map(line -> line.substring(line.indexOf('/')))
+                    .map(line -> line.substring(line.indexOf('/')).replace(" (deleted)", ""))
                     .collect(Collectors.toSet());
         }
     }
@@ -116,7 +128,10 @@ public final class ClassLoaderRounds {
         }
     }
 
-    /** Finds the connector's classes itself, all others by its parent: as Flink's loader of user code does. */
+    /**
+     * Finds the connector's classes itself, all others by its parent: as Flink's loader of user
+     * code does.
+     */
     private static final class ConnectorFirst extends URLClassLoader {
 
         ConnectorFirst() {

@@ -3,6 +3,9 @@ package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,10 +15,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-/** The native library in JVMs of its own, under {@code -Xcheck:jni}, whose output must hold nothing but what we print. */
+/**
+ * The native library in JVMs of its own, under {@code -Xcheck:jni}, whose output must hold nothing
+ * but what we print.
+ */
 class NativeLibraryTest {
 
     private static final int ROUNDS = 25;
@@ -72,7 +76,10 @@ class NativeLibraryTest {
 
         assertThat(child.lines.get(0))
                 .startsWith("PLATFORM_UNSUPPORTED")
-                .contains(NativeLoader.WORK_DIRECTORY_PROPERTY, NativeLibraries.CORE, "file too short");
+                .contains(
+                        NativeLoader.WORK_DIRECTORY_PROPERTY,
+                        NativeLibraries.CORE,
+                        "file too short");
     }
 
     @Test
@@ -86,7 +93,9 @@ class NativeLibraryTest {
 
         ChildJvm child = load("-D" + NativeLoader.DIRECTORY_PROPERTY + "=" + given);
 
-        assertThat(child.lines.get(0)).startsWith("PLATFORM_UNSUPPORTED").contains("undefined symbol");
+        assertThat(child.lines.get(0))
+                .startsWith("PLATFORM_UNSUPPORTED")
+                .contains("undefined symbol");
     }
 
     @Test
@@ -98,8 +107,12 @@ class NativeLibraryTest {
         ChildJvm child = load();
 
         assertThat(child.lines).hasSize(2);
-        assertThat(child.lines.get(0)).startsWith("PLATFORM_UNSUPPORTED").contains(alsoUntrusted.toString());
-        assertThat(child.lines.get(1)).startsWith("suppressed PLATFORM_UNSUPPORTED").contains(untrusted.toString());
+        assertThat(child.lines.get(0))
+                .startsWith("PLATFORM_UNSUPPORTED")
+                .contains(alsoUntrusted.toString());
+        assertThat(child.lines.get(1))
+                .startsWith("suppressed PLATFORM_UNSUPPORTED")
+                .contains(untrusted.toString());
     }
 
     @Test
@@ -117,7 +130,9 @@ class NativeLibraryTest {
     void anotherPlatformIsNamed() throws Exception {
         ChildJvm child = load("-Dos.arch=aarch64");
 
-        assertThat(child.lines.get(0)).startsWith("PLATFORM_UNSUPPORTED").contains("aarch64", "linux-x86_64");
+        assertThat(child.lines.get(0))
+                .startsWith("PLATFORM_UNSUPPORTED")
+                .contains("aarch64", "linux-x86_64");
     }
 
     /** Puts something in the place of the user's directory that the loader must not trust. */

@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
+
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
@@ -19,17 +20,20 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 
-/** What is done with the native library in each class loader: every native, a panic in every native, every call after close. */
-public final class NativeRound implements Callable<Void> {
+/**
+ * What is done with the native library in each class loader: every native, a panic in every native,
+ * every call after close.
+ */
+public final class NativeRound implements Callable<Void>, Runnable {
 
     /** Nobody listens there, and nothing here sends a request. */
     static final byte[] CONFIGURATION =
             ("{\"endpoint\":\"http://127.0.0.1:1/\",\"key\":\"a2V5\",\"database\":\"d\",\"container\":\"c\","
-                            + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\",\"epochMillis\":0},"
-                            + "\"stopAt\":{\"kind\":\"NEVER\"},\"pageSize\":1000,\"maxBytesInFlight\":67108864,"
-                            + "\"idlePollMinMillis\":100,\"idlePollMaxMillis\":1000,\"itemsWithoutLsn\":\"FAIL\","
-                            + "\"startupTimeoutMillis\":60000,\"requestTimeoutMillis\":30000,"
-                            + "\"certificateValidation\":\"REQUIRED\",\"applicationName\":\"\"}")
+                 + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\",\"epochMillis\":0},"
+                 + "\"stopAt\":{\"kind\":\"NEVER\"},\"pageSize\":1000,\"maxBytesInFlight\":67108864,"
+                 + "\"idlePollMinMillis\":100,\"idlePollMaxMillis\":1000,\"itemsWithoutLsn\":\"FAIL\","
+                 + "\"startupTimeoutMillis\":60000,\"requestTimeoutMillis\":30000,"
+                 + "\"certificateValidation\":\"REQUIRED\",\"applicationName\":\"\"}")
                     .getBytes(UTF_8);
 
     private static final byte[] NO_SPLITS = SplitFraming.encode(Collections.emptyList());
@@ -39,12 +43,18 @@ public final class NativeRound implements Callable<Void> {
         void run() throws ChangeFeedException;
     }
 
+    /** What can be done in two class loaders at a time. */
     @Override
     public Void call() throws Exception {
         NativeLoader.load();
-        require(Natives.identity().endsWith("/" + NativeVersion.ABI + "/linux-x86_64"), Natives.identity());
+        require(
+                Natives.identity().endsWith("/" + NativeVersion.ABI + "/linux-x86_64"),
+                Natives.identity());
         long session = Natives.open(CONFIGURATION);
-        panicInEach(session);
+        checkThatAllAreCalled(session);
+        for (Map.Entry<String, Call> call : calls(session).entrySet()) {
+            panicIn(call.getKey(), session, call.getValue());
+        }
         require(Natives.poll(session, 1) == null, "a page of no split");
         wakeUpFreesPoll(session);
         refuseWhatIsMalformed(session);
@@ -54,10 +64,23 @@ public final class NativeRound implements Callable<Void> {
         return null;
     }
 
-    private static Map<String, Call> calls(long session) {
+    /**
+     * What must be done alone: a panic in a native without a session strikes whoever calls it next.
+     */
+    @Override
+    public void run() {
+        sessionless().forEach((name, call) -> panicIn(name, 0, call));
+    }
+
+    private static Map<String, Call> sessionless() {
         Map<String, Call> calls = new LinkedHashMap<>();
         calls.put("identity", () -> Natives.identity());
         calls.put("open", () -> Natives.close(Natives.open(CONFIGURATION)));
+        return calls;
+    }
+
+    private static Map<String, Call> calls(long session) {
+        Map<String, Call> calls = new LinkedHashMap<>();
         calls.put("discover", () -> Natives.discover(session, NO_SPLITS));
         calls.put("addSplits", () -> Natives.addSplits(session, NO_SPLITS));
         calls.put("setPaused", () -> Natives.setPaused(session, NO_SPLITS, NO_SPLITS));
@@ -72,29 +95,32 @@ public final class NativeRound implements Callable<Void> {
         return calls;
     }
 
-    /** Also checks that the list above has not fallen behind: {@code bind} alone cannot panic, it is not the core's. */
-    private static void panicInEach(long session) throws ChangeFeedException {
-        Map<String, Call> calls = calls(session);
+    /** All but {@code bind}, which cannot panic: it is not the core's. */
+    private static void checkThatAllAreCalled(long session) {
+        Set<String> called = new TreeSet<>(calls(session).keySet());
+        called.addAll(sessionless().keySet());
+        called.add("bind");
         Set<String> natives =
                 Arrays.stream(Natives.class.getDeclaredMethods())
                         .filter(method -> Modifier.isNative(method.getModifiers()))
                         .map(Method::getName)
-                        .filter(name -> !name.equals("bind"))
                         .collect(Collectors.toCollection(TreeSet::new));
-        require(natives.equals(new TreeSet<>(calls.keySet())), "natives " + natives);
-        for (Map.Entry<String, Call> call : calls.entrySet()) {
-            // Natives without a session panic whoever calls them first, which in another class loader's round would be a
-            // surprise; rounds that run side by side take turns.
-            synchronized (String.class) {
-                boolean sessionless = call.getKey().equals("identity") || call.getKey().equals("open");
-                Natives.panicForTest(sessionless ? 0 : session, call.getKey());
-                ChangeFeedException panic = failure("PANIC", call.getKey(), call.getValue());
-                require(
-                        panic.getMessage().contains(call.getKey() + " was asked to panic")
-                                && panic.getMessage().contains("cosmosdb_flink::"),
-                        "message and backtrace of " + panic.getMessage());
-            }
-        }
+        require(natives.equals(called), "natives " + natives);
+    }
+
+    private static void panicIn(String name, long session, Call call) {
+        ChangeFeedException panic =
+                failure(
+                        "PANIC",
+                        name,
+                        () -> {
+                            Natives.panicForTest(session, name);
+                            call.run();
+                        });
+        require(
+                panic.getMessage().contains(name + " was asked to panic")
+                        && panic.getMessage().contains("cosmosdb_flink::"),
+                "message and backtrace of " + panic.getMessage());
     }
 
     private static void wakeUpFreesPoll(long session) throws Exception {
@@ -119,7 +145,8 @@ public final class NativeRound implements Callable<Void> {
                                 session,
                                 SplitFraming.encode(
                                         Collections.singletonList(
-                                                new SplitSnapshot("s", "[,FF)", new byte[] {1, 2, 3})))));
+                                                new SplitSnapshot(
+                                                        "s", "[,FF)", new byte[] {1, 2, 3})))));
     }
 
     private static void throughTheSeam() throws Exception {
@@ -154,8 +181,6 @@ public final class NativeRound implements Callable<Void> {
     private static void afterClose(long session) throws ChangeFeedException {
         for (Map.Entry<String, Call> call : calls(session).entrySet()) {
             switch (call.getKey()) {
-                case "identity":
-                case "open":
                 case "panicForTest":
                     break;
                 case "recycle":

@@ -2,9 +2,9 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 /** The text of a JSON string whose bytes are taken from a document as they stand there. */
-final class JsonText {
+final class EscapedText {
 
-    private JsonText() {}
+    private EscapedText() {}
 
     /**
      * @param raw what stands between a JSON string's quotes
