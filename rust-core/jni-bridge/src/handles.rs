@@ -256,6 +256,11 @@ mod tests {
                 let counts = &counts;
                 move || {
                     call.block();
+                    // Freed, but not gone: a close that did not wait would release meanwhile.
+                    let watched = Instant::now();
+                    while watched.elapsed() < Duration::from_millis(50) && counts.released.load(SeqCst) == 0 {
+                        thread::yield_now();
+                    }
                     counts.released.load(SeqCst)
                 }
             });
@@ -305,8 +310,8 @@ mod tests {
             let counts = Arc::new(Counts::default());
             let table = HandleTable::new();
             let handle = table.insert(Fake::new(&counts));
+            let (closed, is_closed) = mpsc::channel();
             thread::scope(|scope| {
-                let (closed, is_closed) = mpsc::channel();
                 for _ in 0..2 {
                     let closed = closed.clone();
                     let table = &table;

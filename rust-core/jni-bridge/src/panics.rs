@@ -48,7 +48,14 @@ mod tests {
     use super::*;
 
     fn description(body: fn()) -> String {
-        install_hook();
+        // Beside the default hook, or the other tests of this process would fail without a word.
+        HOOK.get_or_init(|| {
+            let default = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                note(info);
+                default(info);
+            }));
+        });
         describe(&*catch_unwind(body).unwrap_err())
     }
 
