@@ -122,7 +122,8 @@ async fn into_response(response: AsyncRawResponse) -> Response {
     answer
 }
 
-fn failure(status: StatusCode, message: &str) -> Response {
+/// An error of the adapter's own.
+pub(super) fn failure(status: StatusCode, message: &str) -> Response {
     let body = json!({"code": status.canonical_reason(), "message": message}).to_string();
     let mut answer = http::Response::new(Bytes::from(body));
     *answer.status_mut() = status;

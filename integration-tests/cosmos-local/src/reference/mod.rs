@@ -57,6 +57,10 @@ impl ReferenceEngine {
                 .send(&request.method, path, &request.headers, &request.body)
         };
         match operation {
+            Operation::ChangeFeed if full_fidelity(request) => emulator::failure(
+                http::StatusCode::BAD_REQUEST,
+                "Change Feed 'All Versions and Deletes' mode must be enabled.",
+            ),
             Operation::ChangeFeed => {
                 let page = forward().await;
                 if page.status() == http::StatusCode::OK {
@@ -313,6 +317,13 @@ fn container_path(names: &[String]) -> String {
         [_, database, ..] => format!("/dbs/{}", feed::encode(database)),
         _ => String::new(),
     }
+}
+
+/// Whether a request is for all versions and deletes, of which the emulator keeps only the latest.
+fn full_fidelity(request: &Request) -> bool {
+    request
+        .header("a-im")
+        .is_some_and(|mode| mode.eq_ignore_ascii_case("full-fidelity feed"))
 }
 
 fn partition_number(id: &str) -> Result<u32, AdminError> {
