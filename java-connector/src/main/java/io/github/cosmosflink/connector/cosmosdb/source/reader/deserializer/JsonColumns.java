@@ -76,6 +76,17 @@ final class JsonColumns {
         return (node, path) -> node == null || node.isNull() ? null : present.convert(node, path);
     }
 
+    /** Flink's list serializer takes no null. */
+    private static Converter listElement(TypeInformation<?> type) {
+        Converter present = present(type);
+        return (node, path) -> {
+            if (node.isNull()) {
+                throw mismatch(node, path, type, null);
+            }
+            return present.convert(node, path);
+        };
+    }
+
     private static Converter present(TypeInformation<?> type) {
         Scalar scalar = SCALARS.get(type);
         if (scalar != null) {
@@ -91,7 +102,7 @@ final class JsonColumns {
             return row((RowTypeInfo) type);
         }
         if (type instanceof ListTypeInfo) {
-            return list(type, column(((ListTypeInfo<?>) type).getElementTypeInfo()));
+            return list(type, listElement(((ListTypeInfo<?>) type).getElementTypeInfo()));
         }
         if (type instanceof MapTypeInfo && isText(((MapTypeInfo<?, ?>) type).getKeyTypeInfo())) {
             return map(type, column(((MapTypeInfo<?, ?>) type).getValueTypeInfo()));

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.connector.source.Boundedness;
+import org.apache.flink.configuration.MemorySize;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CosmosDBSourceBuilderTest {
+
+    @Test
+    void defaultsAreEnough() {
+        CosmosDBSource<String> source = TestSources.builder().build();
+
+        assertThat(source.getBoundedness()).isEqualTo(Boundedness.CONTINUOUS_UNBOUNDED);
+        assertThat(source.getProducedType()).isEqualTo(Types.STRING);
+    }
+
+    @Test
+    void stoppingAtTheLatestChangeBoundsTheSource() {
+        assertThat(TestSources.builder().stopAt(StopPosition.latest()).build().getBoundedness())
+                .isEqualTo(Boundedness.BOUNDED);
+    }
+
+    static Stream<Arguments> refused() {
+        return Stream.of(
+                refused("endpoint", "nothing", b -> b.endpoint(null)),
+                refused("endpoint", "''", b -> b.endpoint("")),
+                refused("endpoint", "'account'", b -> b.endpoint("account")),
+                refused("endpoint", "'https://'", b -> b.endpoint("https://")),
+                refused("endpoint", "'ftp://host'", b -> b.endpoint("ftp://host")),
+                refused("endpoint", "'http://host:80'", b -> b.endpoint("http://host:80")),
+                refused("endpoint", "127.evil", b -> b.endpoint("http://127.evil.com")),
+                refused("endpoint", "'https://host/db'", b -> b.endpoint("https://host/db")),
+                refused(
+                        "endpoint",
+                        "'https://host/<hidden>'",
+                        b -> b.endpoint("https://host/?k=s3cret")),
+                refused("endpoint", "<hidden>@host", b -> b.endpoint("https://me:s3cret@host")),
+                refused("key", "nothing", b -> b.key(null)),
+                refused("key", "nothing", b -> b.key("")),
+                refused("key", "12 characters", b -> b.key("s3cret-s3cre")),
+                refused("key", "26 characters", b -> b.key("c3Qzc3Qzc3Qzc3Qzc3Qzc3QzYQ")),
+                refused("database", "nothing", b -> b.database(null)),
+                refused("database", "' '", b -> b.database(" ")),
+                refused("database", "'a/b'", b -> b.database("a/b")),
+                refused("container", "nothing", b -> b.container(null)),
+                refused("container", "'a#b'", b -> b.container("a#b")),
+                refused("container", "'a '", b -> b.container("a ")),
+                refused("container", "xxx", b -> b.container("x".repeat(256))),
+                refused("startFrom", "nothing", b -> b.startFrom(null)),
+                refused("stopAt", "nothing", b -> b.stopAt(null)),
+                refused("deserializer", "nothing", b -> b.deserializer(null)),
+                refused("pageSize", "'0'", b -> b.pageSize(0)),
+                refused("pageSize", "'100001'", b -> b.pageSize(100_001)),
+                refused("maxBytesInFlight", "nothing", b -> b.maxBytesInFlight(null)),
+                refused("maxBytesInFlight", "1", b -> b.maxBytesInFlight(new MemorySize(1))),
+                refused("idlePollMin", "PT0S", b -> interval(b, 0, 1)),
+                refused("idlePollMax", "PT0.01S", b -> interval(b, 20, 10)),
+                refused("itemsWithoutLsn", "nothing", b -> b.itemsWithoutLsn(null)),
+                refused("certificateValidation", "nothing", b -> b.certificateValidation(null)),
+                refused("startupTimeout", "nothing", b -> b.startupTimeout(null)),
+                refused("startupTimeout", "PT-1S", b -> b.startupTimeout(Duration.ofSeconds(-1))),
+                refused("requestTimeout", "PT48H", b -> b.requestTimeout(Duration.ofDays(2))),
+                refused("applicationName", "nothing", b -> b.applicationName(null)),
+                refused("applicationName", "'a b'", b -> b.applicationName("a b")));
+    }
+
+    private static Arguments refused(
+            String option, String found, Consumer<CosmosDBSourceBuilder<String>> change) {
+        return Arguments.of(option, found, change);
+    }
+
+    private static void interval(CosmosDBSourceBuilder<String> builder, int min, int max) {
+        builder.idlePollInterval(Duration.ofMillis(min), Duration.ofMillis(max));
+    }
+
+    @ParameterizedTest(name = "{0} {1}")
+    @MethodSource("refused")
+    void aBadValueIsRefusedByTheOptionsName(
+            String option, String found, Consumer<CosmosDBSourceBuilder<String>> change) {
+        CosmosDBSourceBuilder<String> builder = TestSources.builder();
+        change.accept(builder);
+
+        assertThatThrownBy(builder::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("option '" + option + "'")
+                .hasMessageContaining(found)
+                .hasMessageContaining("accepted: ")
+                .hasMessageNotContaining("s3cret")
+                .hasNoCause();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "https://host",
+                "https://host:8081/",
+                "http://localhost:80",
+                "http://127.0.0.1:1/",
+                "http://[::1]:8081",
+                "HTTPS://host"
+            })
+    void anEndpointOfThisFormIsTaken(String endpoint) {
+        assertThat(TestSources.builder().endpoint(endpoint).build()).isNotNull();
+    }
+
+    @Test
+    void aStartBeforeTheEpochIsRefused() {
+        assertThatThrownBy(() -> StartPosition.at(Instant.ofEpochMilli(-1)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("option 'startFrom'");
+    }
+
+    @Test
+    void noTextFormShowsTheKey() {
+        CosmosDBSource<String> source = TestSources.builder().build();
+
+        assertThat(source.toString())
+                .contains("\"database\":\"shop\"")
+                .doesNotContain(TestSources.KEY);
+    }
+
+    @Test
+    void errorsAndOptionsShareTheirNames() {
+        assertThat(
+                        Stream.of(
+                                CosmosDBSourceOptions.ENDPOINT,
+                                CosmosDBSourceOptions.KEY,
+                                CosmosDBSourceOptions.DATABASE,
+                                CosmosDBSourceOptions.CONTAINER))
+                .allMatch(option -> !option.hasDefaultValue());
+        assertThat(CosmosDBSourceOptions.START_FROM.defaultValue())
+                .isEqualTo(StartPosition.beginning().toString());
+        assertThat(CosmosDBSourceOptions.STOP_AT.defaultValue())
+                .isEqualTo(StopPosition.never().toString());
+    }
+}
