@@ -21,6 +21,16 @@ def programs():
     )
 
 
+def local_server():
+    """The local server alone."""
+    return step(
+        "build the local server",
+        ["cargo", "build", "--release", "--locked", "-p", "cosmos-local"],
+        LOGS / "build-cosmos-local.log",
+        cwd=ROOT,
+    )
+
+
 def jars():
     """The connector with its native library, and the example job."""
     return step(
@@ -43,6 +53,7 @@ __all__ = [
     "EXAMPLES_JAR",
     "everything",
     "jars",
+    "local_server",
     "programs",
     "release_binary",
 ]

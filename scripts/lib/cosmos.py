@@ -20,7 +20,7 @@ DATABASE = "shop"
 class LocalServer:
     """A `cosmos-local` process with its admin interface."""
 
-    def __init__(self, processes, name="cosmos-local"):
+    def __init__(self, processes, name="cosmos-local", options=()):
         ready = TARGET / "run" / f"{name}.ready.json"
         ready.parent.mkdir(parents=True, exist_ok=True)
         ready.unlink(missing_ok=True)
@@ -28,6 +28,7 @@ class LocalServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
         command = [release_binary("cosmos-local"), "--port", "0", "--exit-with-parent-stdin", "--ready-file", ready]
+        command += options
         self._process = processes.start(name, command, self.log, talks=True)
 
         def is_ready():
