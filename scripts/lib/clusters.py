@@ -33,7 +33,7 @@ logger.pekko.level = WARN
 class StandaloneCluster:
     """A JobManager and TaskManagers, each a process of its own, as the distribution's scripts start them."""
 
-    def __init__(self, processes, home, folder, task_managers=2, slots=4, settings=None):
+    def __init__(self, processes, home, folder, task_managers=2, slots=2, settings=None):
         self._processes = processes
         self._home = home
         self._folder = folder
@@ -143,7 +143,7 @@ class StandaloneCluster:
 class InProcessCluster:
     """JobManager and TaskManagers in one JVM, with the web interface; started by the examples' QuickstartCluster."""
 
-    def __init__(self, processes, folder, arguments, key, parallelism, task_managers=2, slots=4):
+    def __init__(self, processes, folder, arguments, key, parallelism, task_managers=2, slots=2):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         (folder / "tmp").mkdir()

@@ -30,12 +30,14 @@ import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.
  */
 public final class CosmosDBJob {
 
+    static final String NAME = "Changes of a Cosmos DB container";
+
     private CosmosDBJob() {}
 
     public static void main(String[] args) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         define(env, new Arguments(args));
-        env.execute("Changes of a Cosmos DB container");
+        env.execute(NAME);
     }
 
     /** Adds the job to the environment. */

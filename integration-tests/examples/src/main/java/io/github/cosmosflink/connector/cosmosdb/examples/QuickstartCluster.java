@@ -13,6 +13,7 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.graph.StreamGraph;
 
 /**
  * A Flink cluster with its web interface inside of this JVM, for {@code scripts/quickstart}. Reads
@@ -37,7 +38,7 @@ public final class QuickstartCluster {
                 new MiniClusterConfiguration.Builder()
                         .setConfiguration(settings(arguments))
                         .setNumTaskManagers(arguments.get("task-managers", 2))
-                        .setNumSlotsPerTaskManager(arguments.get("slots", 4))
+                        .setNumSlotsPerTaskManager(arguments.get("slots", 2))
                         .build();
         try (MiniCluster cluster = new MiniCluster(configuration)) {
             cluster.start();
@@ -87,7 +88,9 @@ public final class QuickstartCluster {
     private static JobID submit(MiniCluster cluster, Arguments arguments) throws Exception {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         CosmosDBJob.define(env, arguments);
-        return cluster.submitJob(env.getStreamGraph().getJobGraph()).get().getJobID();
+        StreamGraph job = env.getStreamGraph();
+        job.setJobName(CosmosDBJob.NAME);
+        return cluster.submitJob(job.getJobGraph()).get().getJobID();
     }
 
     /** The values come from this program and hold nothing that JSON would have to escape. */
