@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -36,6 +36,9 @@ const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 const HTTP2_WINDOW: u32 = 8 * 1024 * 1024;
 /// Largest HTTP/2 frame.
 const HTTP2_FRAME: u32 = 1024 * 1024;
+
+/// Most bytes of headers: session tokens of a container grow with its partitions.
+const HTTP2_HEADERS: u32 = 256 * 1024;
 
 /// How to start a server.
 #[derive(Debug)]
@@ -106,7 +109,14 @@ impl Server {
             AccountKey::parse(&options.key).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let tls = options.tls.then(|| tls::generate(options.host)).transpose()?;
         let listener = TcpListener::bind((options.host, options.port)).await?;
-        let address = listener.local_addr()?;
+        let mut address = listener.local_addr()?;
+        if address.ip().is_unspecified() {
+            // "All addresses" is nothing that a client could connect to.
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shell = Arc::new(Shell {
             engine: engine(&format!("{scheme}://{address}/")).map_err(io::Error::other)?,
@@ -213,6 +223,7 @@ async fn connection(
         .initial_connection_window_size(HTTP2_WINDOW)
         .max_frame_size(HTTP2_FRAME)
         .max_concurrent_streams(1000)
+        .max_header_list_size(HTTP2_HEADERS)
         .max_send_buf_size(HTTP2_WINDOW as usize);
     let service = service_fn(|request| {
         let shell = Arc::clone(shell);

@@ -433,6 +433,32 @@ fn a_partition_without_request_units_asks_for_patience() {
 }
 
 #[test]
+fn more_throughput_brings_more_partitions() {
+    let local = Local::start();
+    let client = local.client();
+    let spec = json!({"database": "db", "container": "c", "throughput": 1000});
+    assert_eq!(client.admin("POST", "containers", &spec).status, 200);
+    write(&client, 0..20);
+    let offers = client.send("GET", "/offers", &[], b"").json();
+    let mut offer = offers["Offers"][0].clone();
+    assert_eq!(offer["content"]["offerThroughput"], 1000);
+    offer["content"]["offerThroughput"] = json!(25_000);
+    let path = format!("/offers/{}", offer["_rid"].as_str().unwrap());
+    // An offer is signed by its RID alone.
+    let signature = client.signature("PUT", "offers", &offer["_rid"].as_str().unwrap().to_lowercase());
+    let headers: Vec<(&str, &str)> = signature
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let replaced = client
+        .raw("PUT", &path, &headers, offer.to_string().as_bytes())
+        .unwrap();
+    assert_eq!(replaced.status, 200, "{replaced:?}");
+    assert_eq!(client.partitions().len(), 3);
+    assert_eq!(client.state()["documents"], 20);
+}
+
+#[test]
 fn a_page_costs_what_it_holds() {
     let local = Local::start();
     let client = local.container(1);

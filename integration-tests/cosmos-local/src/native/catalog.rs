@@ -14,6 +14,11 @@ use super::container::{Container, new_stamp};
 use super::document::Stamp;
 use super::rid;
 
+/// Request units a second that one physical partition can give.
+const UNITS_PER_PARTITION: u64 = 10_000;
+/// The most partitions that a throughput brings about.
+const MAX_PARTITIONS: u64 = 1000;
+
 /// A database.
 #[derive(Debug)]
 pub struct Database {
@@ -224,15 +229,27 @@ impl Catalog {
     pub fn replace_offer(&self, rid: &str, content: Value) -> Option<Offer> {
         let mut offers = self.offers.write();
         let offer = offers.get_mut(rid)?;
-        offer.container.set_throughput(units(&content));
+        let units = units(&content);
         offer.content = content;
         offer.stamp = new_stamp();
-        Some(offer.clone())
+        let offer = offer.clone();
+        drop(offers);
+        offer.container.set_throughput(units);
+        offer.container.grow(partitions_for(units) as usize);
+        Some(offer)
     }
 }
 
+/// Physical partitions that a throughput needs.
+pub fn partitions_for(units: Option<u64>) -> u32 {
+    units
+        .unwrap_or(0)
+        .div_ceil(UNITS_PER_PARTITION)
+        .clamp(1, MAX_PARTITIONS) as u32
+}
+
 /// Request units a second that an offer allows: the most of an autoscale one.
-fn units(content: &Value) -> Option<u64> {
+pub fn units(content: &Value) -> Option<u64> {
     content["offerAutopilotSettings"]["maxThroughput"]
         .as_u64()
         .or_else(|| content["offerThroughput"].as_u64())

@@ -231,11 +231,7 @@ impl Container {
     pub async fn split(&self, id: Option<&str>, lock: Duration) -> Result<Value, AdminError> {
         let parent = match id {
             Some(id) => self.partition(id).ok_or_else(|| self.no_partition(id))?,
-            None => self
-                .partitions()
-                .into_iter()
-                .max_by_key(|partition| partition.state.read().len())
-                .expect("a container has a partition"),
+            None => self.largest(),
         };
         let locked = Locked::new(vec![Arc::clone(&parent)], lock);
         if !lock.is_zero() {
@@ -255,11 +251,7 @@ impl Container {
         let middle = self
             .split_point(&parent.range, &state)
             .ok_or_else(|| AdminError::new(409, format!("partition {} is too narrow to split", parent.id)))?;
-        let lsn = state.lsn();
-        let (left, right): (Vec<_>, Vec<_>) = state
-            .retire()
-            .into_iter()
-            .partition(|document| document.key.epk < middle);
+        let [left, right] = state.retire().split(&middle);
         let mut lineage = parent.parents.clone();
         lineage.push(parent.id);
         let low = EpkRange {
@@ -270,13 +262,28 @@ impl Container {
             min: middle,
             max: parent.range.max.clone(),
         };
-        let children = [(low, left), (high, right)].map(|(range, documents)| {
-            let state = PartitionState::with_documents(lsn, documents);
-            self.new_partition(range, lineage.clone(), state)
-        });
+        let children =
+            [(low, left), (high, right)].map(|(range, state)| self.new_partition(range, lineage.clone(), state));
         let ids = children.iter().map(|child| child.id.to_string()).collect();
         self.replace(&[parent.id], children.to_vec());
         Ok(ids)
+    }
+
+    /// Splits the largest partitions until there are so many, as the service does for a larger throughput.
+    pub fn grow(&self, partitions: usize) {
+        while self.partitions().len() < partitions {
+            // Too narrow a partition, or one that another call has split meanwhile, ends it.
+            if self.split_now(&self.largest()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn largest(&self) -> Arc<Partition> {
+        self.partitions()
+            .into_iter()
+            .max_by_key(|partition| partition.state.read().len())
+            .expect("a container has a partition")
     }
 
     /// Merges partitions that touch each other into one.
@@ -310,15 +317,9 @@ impl Container {
         if states.iter().any(|state| state.retired()) {
             return Err(AdminError::new(409, "a partition is gone"));
         }
-        let mut lsn = states.iter().map(|state| state.lsn()).max().unwrap_or(0);
-        let mut documents: Vec<_> = states.iter_mut().flat_map(|state| state.retire()).collect();
+        let mut merged = PartitionState::merge(states.iter_mut().map(|state| state.retire()).collect());
         if renumber {
-            documents.sort_by_key(|document| document.stamp.write);
-            lsn = documents.len() as u64;
-            documents = (1..)
-                .zip(documents)
-                .map(|(lsn, document)| Arc::new(document.renumbered(lsn)))
-                .collect();
+            merged = merged.renumbered();
         }
         let mut lineage: Vec<u32> = Vec::new();
         for parent in parents {
@@ -332,7 +333,7 @@ impl Container {
             min: parents[0].range.min.clone(),
             max: parents[parents.len() - 1].range.max.clone(),
         };
-        let child = self.new_partition(range, lineage, PartitionState::with_documents(lsn, documents));
+        let child = self.new_partition(range, lineage, merged);
         let gone: Vec<u32> = parents.iter().map(|parent| parent.id).collect();
         let id = child.id.to_string();
         self.replace(&gone, vec![child]);

@@ -8,14 +8,12 @@ use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use serde_json::{Map, Value, json};
 
 use super::body;
-use super::catalog::{Catalog, Database, NewContainer, Offer};
+use super::catalog::{Catalog, Database, NewContainer, Offer, partitions_for, units};
 use super::container::{Container, new_stamp};
 use super::scope::bad_request;
 use crate::engine::Request;
 use crate::reply::Reply;
 
-/// Request units a second that one physical partition can give.
-const UNITS_PER_PARTITION: u64 = 10_000;
 /// The region that the account says it is in; SDKs' tests expect a name of a real one.
 const REGION: &str = "East US 2";
 
@@ -92,13 +90,7 @@ pub fn read_database(database: &Database) -> Reply {
 pub fn create_container(catalog: &Catalog, database: &Database, request: &Request) -> Result<Reply, Reply> {
     let (name, body) = named(request)?;
     let offer = offer_content(request)?;
-    let units = offer.as_ref().map_or(0, |content| {
-        let most = &content["offerAutopilotSettings"]["maxThroughput"];
-        most.as_u64()
-            .or_else(|| content["offerThroughput"].as_u64())
-            .unwrap_or(0)
-    });
-    let partitions = units.div_ceil(UNITS_PER_PARTITION).clamp(1, 1000) as u32;
+    let partitions = partitions_for(offer.as_ref().and_then(units));
     let new = NewContainer {
         partition_key: definition(&body)?,
         name: name.clone(),

@@ -264,7 +264,10 @@ impl Engine for NativeEngine {
     ) -> BoxFuture<'a, Result<Bytes, AdminError>> {
         Box::pin(async move {
             let container = self.find(database, container)?;
-            Ok(Bytes::from(container.log.lines(from, limit)))
+            // Millions of lines take seconds to write, too long for a worker of the runtime.
+            tokio::task::spawn_blocking(move || Bytes::from(container.log.lines(from, limit)))
+                .await
+                .map_err(|error| AdminError::new(500, format!("the log could not be read: {error}")))
         })
     }
 }

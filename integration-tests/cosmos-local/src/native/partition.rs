@@ -63,6 +63,7 @@ struct Place {
     lsn: u64,
     epk_prefix: u64,
     seconds: u32,
+    bytes: u32,
     document: Option<Arc<StoredDocument>>,
 }
 
@@ -78,14 +79,61 @@ pub struct PartitionState {
 }
 
 impl PartitionState {
-    /// A state that counts on from an LSN, with documents of other partitions in the order of their LSNs.
-    pub fn with_documents(lsn: u64, mut documents: Vec<Arc<StoredDocument>>) -> Self {
-        documents.sort_by_key(|document| document.lsn);
-        let mut state = Self { lsn, ..Self::default() };
+    /// Both halves of a partition, which count on from its last LSN.
+    pub fn split(mut self, middle: &Epk) -> [Self; 2] {
+        let high = self.documents.split_off(&DocumentKey {
+            epk: middle.clone(),
+            id: Arc::from(""),
+        });
+        let prefix = middle.prefix();
+        let (low_feed, high_feed): (Vec<Place>, Vec<Place>) =
+            self.feed
+                .into_iter()
+                .partition(|place| match (place.epk_prefix.cmp(&prefix), &place.document) {
+                    (std::cmp::Ordering::Equal, Some(document)) => document.key.epk < *middle,
+                    (order, _) => order.is_lt(),
+                });
+        [
+            Self::with(self.lsn, self.documents, low_feed),
+            Self::with(self.lsn, high, high_feed),
+        ]
+    }
+
+    /// One partition of several, in the order of their ranges; it counts on from the highest LSN.
+    pub fn merge(parts: Vec<Self>) -> Self {
+        let lsn = parts.iter().map(Self::lsn).max().unwrap_or(0);
+        let mut documents = BTreeMap::new();
+        let mut feed = Vec::new();
+        for mut part in parts {
+            documents.append(&mut part.documents);
+            feed.append(&mut part.feed);
+        }
+        feed.sort_by_key(|place| place.lsn);
+        Self::with(lsn, documents, feed)
+    }
+
+    /// The same documents in the order they were written, counted from 1 again.
+    pub fn renumbered(self) -> Self {
+        let mut documents: Vec<_> = self.documents.into_values().collect();
+        documents.sort_by_key(|document| document.stamp.write);
+        let mut state = Self::default();
         for document in documents {
-            state.append(document);
+            let lsn = state.next_lsn();
+            state.append(Arc::new(document.renumbered(lsn)));
         }
         state
+    }
+
+    fn with(lsn: u64, documents: BTreeMap<DocumentKey, Arc<StoredDocument>>, mut feed: Vec<Place>) -> Self {
+        feed.retain(|place| place.document.is_some());
+        Self {
+            documents,
+            bytes: feed.iter().map(|place| u64::from(place.bytes)).sum(),
+            feed,
+            gaps: 0,
+            lsn,
+            retired: false,
+        }
     }
 
     /// The LSN of the last write.
@@ -109,11 +157,11 @@ impl PartitionState {
     }
 
     /// Gives up the content, for the partitions that come after.
-    pub fn retire(&mut self) -> Vec<Arc<StoredDocument>> {
+    pub fn retire(&mut self) -> Self {
+        let content = std::mem::take(self);
+        self.lsn = content.lsn;
         self.retired = true;
-        self.feed = Vec::new();
-        self.gaps = 0;
-        std::mem::take(&mut self.documents).into_values().collect()
+        content
     }
 
     /// Takes the LSN for the next write or batch.
@@ -167,6 +215,8 @@ impl PartitionState {
             lsn: document.lsn,
             epk_prefix: document.key.epk.prefix(),
             seconds: document.stamp.seconds,
+            // A document has 2 MB at most.
+            bytes: document.json.len() as u32,
             document: Some(Arc::clone(&document)),
         });
         self.documents.insert(document.key.clone(), document);
@@ -277,6 +327,29 @@ mod tests {
         }
         assert!(state.feed.len() < 100 + 2 * SWEEP_AT);
         assert_eq!(state.bytes(), 200);
+    }
+
+    #[test]
+    fn halves_and_their_merger_keep_order_and_size() {
+        let mut state = PartitionState::default();
+        for id in [5, 1, 4, 2, 3, 1] {
+            let lsn = state.next_lsn();
+            state.put(document(id, lsn));
+        }
+        let middle = Epk::from_hex("00000003").unwrap();
+        let halves = state.retire().split(&middle);
+        assert!(state.retired());
+        assert_eq!(feed(&state, 0), [] as [u64; 0]);
+        assert_eq!(feed(&halves[0], 0), [4, 6]);
+        assert_eq!(feed(&halves[1], 0), [1, 3, 5]);
+        assert_eq!(halves.each_ref().map(PartitionState::lsn), [6, 6]);
+        assert_eq!(halves.each_ref().map(PartitionState::bytes), [4, 6]);
+        let merged = PartitionState::merge(Vec::from(halves));
+        assert_eq!(feed(&merged, 0), [1, 3, 4, 5, 6]);
+        assert_eq!((merged.lsn(), merged.len(), merged.bytes()), (6, 5, 10));
+        let renumbered = merged.renumbered();
+        assert_eq!(feed(&renumbered, 0), [1, 2, 3, 4, 5]);
+        assert_eq!(renumbered.lsn(), 5);
     }
 
     #[test]
