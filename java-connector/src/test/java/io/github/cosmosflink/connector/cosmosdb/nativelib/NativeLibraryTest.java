@@ -127,6 +127,29 @@ class NativeLibraryTest {
     }
 
     @Test
+    void aLibraryOfAnotherVersionThanTheJarIsRefused() throws Exception {
+        Path versions = Files.createDirectories(directory.resolve("META-INF/native"));
+        Files.writeString(
+                versions.resolve("version.properties"),
+                "version=9.9.9\nabi=" + NativeVersion.ABI + "\n");
+
+        // The boot loader's resources come before those of the JAR.
+        ChildJvm child = load("-Xbootclasspath/a:" + directory);
+
+        assertThat(child.lines.get(0)).startsWith("LIBRARY_MISMATCH").contains("9.9.9/1");
+    }
+
+    @Test
+    void classesOfAnotherAbiThanTheLibraryAreRefused() throws Exception {
+        Path versions = Files.createDirectories(directory.resolve("META-INF/native"));
+        Files.writeString(versions.resolve("version.properties"), "version=0.1.0\nabi=99\n");
+
+        ChildJvm child = load("-Xbootclasspath/a:" + directory);
+
+        assertThat(child.lines.get(0)).startsWith("LIBRARY_MISMATCH").contains("ABI 99");
+    }
+
+    @Test
     void anotherPlatformIsNamed() throws Exception {
         ChildJvm child = load("-Dos.arch=aarch64");
 
