@@ -54,9 +54,7 @@ class CosmosDBSourceReaderTest {
     }
 
     private void open(CosmosDBDeserializationSchema<String> deserializer) throws Exception {
-        if (reader != null) {
-            reader.close();
-        }
+        close();
         reader =
                 CosmosDBSourceReader.open(
                         model.backend(),
@@ -69,7 +67,13 @@ class CosmosDBSourceReaderTest {
 
     @AfterEach
     void close() throws Exception {
-        reader.close();
+        if (reader == null) {
+            return;
+        }
+        // As Flink, once.
+        CosmosDBSourceReader<String> closing = reader;
+        reader = null;
+        closing.close();
         assertThat(session.isClosed()).isTrue();
         assertThat(session.livePages()).isZero();
     }
@@ -116,8 +120,8 @@ class CosmosDBSourceReaderTest {
 
     @Test
     void eachTurnEmitsOneCommitGroupAndASnapshotFallsBetween() throws Exception {
-        assign(model.root("a").group("a1").group("a2", "a3", "a4").group("a5", "a6").group("a7"));
         session.groupsPerPage(3);
+        assign(model.root("a").group("a1").group("a2", "a3", "a4").group("a5", "a6").group("a7"));
         assertThat(positions()).containsExactly("a:0");
 
         turn();
@@ -136,8 +140,8 @@ class CosmosDBSourceReaderTest {
 
     @Test
     void aSnapshotAfterThePageWasRecycledHasItsEnd() throws Exception {
-        assign(model.root("a").group("a1").group("a2"));
         session.bounded(false);
+        assign(model.root("a").group("a1").group("a2"));
         turn();
         turn();
         while (session.livePages() > 0) {
@@ -244,24 +248,23 @@ class CosmosDBSourceReaderTest {
 
     @Test
     void closingGivesBackPagesThatWereNotEmitted() throws Exception {
-        assign(model.root("a").group("a1").group("a2").group("a3").group("a4"));
         session.groupsPerPage(2);
+        assign(model.root("a").group("a1").group("a2").group("a3").group("a4"));
         turn();
         assertThat(session.livePages()).isPositive();
 
-        reader.close();
+        close();
 
         assertThat(session.livePages()).isZero();
-        reader.close();
     }
 
     @Test
     void aFailureOfTheSessionFailsTheReaderWithItsCause() throws Exception {
         ChangeFeedException failure =
                 new ChangeFeedException("CONTAINER_NOT_FOUND", "gone", 404, 0, null, false);
-        assign(model.root("a"));
         session.bounded(false);
         session.fail(failure);
+        assign(model.root("a"));
 
         assertThatThrownBy(this::turn).hasRootCause(failure);
     }
