@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.integration.harness;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.net.URI;
+import java.util.UUID;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * The account that a test class works with: a local server of its own, or the one that the
+ * environment names by COSMOS_ENDPOINT and COSMOS_KEY. There it makes a database, and drops it at
+ * the end.
+ */
+public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
+
+    /** check-output looks for it in every log. */
+    private static final String KEY =
+            "dGhpcyBrZXkgbXVzdCBuZXZlciBiZSBzZWVuIGluIGEgbG9nIG9yIGFuIGV4Y2VwdGlvbg==";
+
+    private LocalServer local;
+    private URI endpoint;
+    private String key;
+    private CosmosClient client;
+    private String database;
+
+    @Override
+    public void beforeAll(ExtensionContext context) throws Exception {
+        String given = System.getenv("COSMOS_ENDPOINT");
+        if (given == null) {
+            key = KEY;
+            local = LocalServer.start(key);
+            endpoint = local.endpoint();
+        } else {
+            key = System.getenv("COSMOS_KEY");
+            endpoint = URI.create(given);
+        }
+        client = new CosmosClient(endpoint, key);
+        database = "flink-tests-" + UUID.randomUUID();
+        client.create("", "dbs", LocalServer.JSON.createObjectNode().put("id", database));
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws Exception {
+        if (local != null) {
+            local.close();
+        } else if (database != null) {
+            client.delete("dbs/" + database, "dbs");
+        }
+    }
+
+    public String endpoint() {
+        return endpoint.toString();
+    }
+
+    public String key() {
+        return key;
+    }
+
+    public String database() {
+        return database;
+    }
+
+    /** The server's own handles; without them the test is skipped, and says so. */
+    public LocalServer local() {
+        assumeTrue(
+                local != null,
+                "needs the administrative interface of cosmos-local, which an account does not have");
+        return local;
+    }
+
+    boolean isLocal() {
+        return local != null;
+    }
+
+    CosmosClient client() {
+        return client;
+    }
+
+    /**
+     * A new container with {@code /pk} as its partition key.
+     *
+     * @param partitions how many physical partitions it has; an account decides itself
+     */
+    public TestContainer createContainer(int partitions) throws Exception {
+        return createContainer("container-" + UUID.randomUUID(), partitions);
+    }
+
+    TestContainer createContainer(String name, int partitions) throws Exception {
+        ObjectNode container = LocalServer.JSON.createObjectNode();
+        if (local != null) {
+            container.put("database", database).put("container", name);
+            container.putArray("partitionKey").add("/pk");
+            local.post("containers", container.put("partitions", partitions));
+        } else {
+            container.put("id", name);
+            ObjectNode partitionKey = container.putObject("partitionKey");
+            partitionKey.put("kind", "Hash").put("version", 2).putArray("paths").add("/pk");
+            client.create("dbs/" + database, "colls", container);
+        }
+        return new TestContainer(this, name);
+    }
+}

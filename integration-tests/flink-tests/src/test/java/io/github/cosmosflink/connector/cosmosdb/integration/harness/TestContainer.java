@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.integration.harness;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
+import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSourceBuilder;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * A container that a test writes into. Keeps a journal of its writes for accounts that have no log
+ * of their own. One thread at a time writes the items of a partition key.
+ */
+public final class TestContainer {
+
+    private final TestAccount account;
+    private final String name;
+    private final String link;
+    private final List<Write> journal = Collections.synchronizedList(new ArrayList<>());
+
+    TestContainer(TestAccount account, String name) {
+        this.account = account;
+        this.name = name;
+        this.link = "dbs/" + account.database() + "/colls/" + name;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** A source over this container, to be completed; idle ranges are asked often. */
+    public CosmosDBSourceBuilder<Change> source() {
+        return CosmosDBSource.<Change>builder()
+                .endpoint(account.endpoint())
+                .key(account.key())
+                .database(account.database())
+                .container(name)
+                .idlePollInterval(Duration.ofMillis(20), Duration.ofMillis(200))
+                .deserializer(new ChangeDeserializer());
+    }
+
+    /** Creates or replaces one item. */
+    public void upsert(String id, String partitionKey) throws IOException, InterruptedException {
+        JsonNode item = account.client().upsert(link, partitionKey, document(id, partitionKey));
+        note(id, partitionKey, item.get("_etag"));
+    }
+
+    /** Creates or replaces items in one transaction. */
+    public void upsertTogether(List<String> ids, String partitionKey)
+            throws IOException, InterruptedException {
+        ArrayNode operations = LocalServer.JSON.createArrayNode();
+        for (String id : ids) {
+            ObjectNode operation = operations.addObject().put("operationType", "Upsert");
+            operation.set("resourceBody", document(id, partitionKey));
+        }
+        JsonNode results = account.client().batch(link, partitionKey, operations);
+        for (int i = 0; i < ids.size(); i++) {
+            note(ids.get(i), partitionKey, results.get(i).get("eTag"));
+        }
+    }
+
+    public void delete(String id, String partitionKey) throws IOException, InterruptedException {
+        account.client().deleteDocument(link, partitionKey, id);
+        journal.add(new Write(id, partitionKey, "", true));
+    }
+
+    private void note(String id, String partitionKey, JsonNode etag) {
+        journal.add(new Write(id, partitionKey, ChangeDeserializer.unquoted(etag.asText()), false));
+    }
+
+    private static ObjectNode document(String id, String partitionKey) {
+        return LocalServer.JSON
+                .createObjectNode()
+                .put("id", id)
+                .put("pk", partitionKey)
+                .put("text", "a \"quoted\" text, a { brace and a tab\t")
+                .put("payload", "0123456789".repeat(20));
+    }
+
+    /** Creates items {@code doc-0…}, dealt to the partition keys {@code pk-0…} in turn. */
+    public void fill(int items, int partitionKeys) throws IOException, InterruptedException {
+        if (account.isLocal()) {
+            ObjectNode load = LocalServer.JSON.createObjectNode();
+            load.put("documents", items).put("documentBytes", 500);
+            load.put("partitionKeys", partitionKeys).put("idPrefix", "doc");
+            account.local().post(admin("load"), load);
+        } else {
+            for (int i = 0; i < items; i++) {
+                upsert("doc-" + i, "pk-" + i % partitionKeys);
+            }
+        }
+    }
+
+    /** Drops the container and makes a new one of its name. */
+    public TestContainer recreate() throws Exception {
+        account.client().delete(link, "colls");
+        return account.createContainer(name, 1);
+    }
+
+    /** Every write that has taken effect, in an order that is right for each item. */
+    public List<Write> writes() throws IOException, InterruptedException {
+        if (!account.isLocal()) {
+            return new ArrayList<>(journal);
+        }
+        List<Write> writes = new ArrayList<>();
+        for (JsonNode line : account.local().lines(admin("log") + "?from=1&limit=10000000")) {
+            writes.add(
+                    new Write(
+                            line.get("id").asText(),
+                            line.get("pk").get(0).asText(),
+                            ChangeDeserializer.unquoted(line.get("etag").asText()),
+                            line.get("op").asText().equals("delete")));
+        }
+        return writes;
+    }
+
+    /** Splits the physical partition that holds the most documents. */
+    public void split(int lockMillis) throws IOException, InterruptedException {
+        account.local()
+                .post(
+                        admin("split"),
+                        LocalServer.JSON.createObjectNode().put("lockMillis", lockMillis));
+    }
+
+    /** Splits a physical partition by its id. */
+    public void split(String partition, int lockMillis) throws IOException, InterruptedException {
+        account.local()
+                .post(
+                        admin("split"),
+                        LocalServer.JSON
+                                .createObjectNode()
+                                .put("partition", partition)
+                                .put("lockMillis", lockMillis));
+    }
+
+    /** Ids of the physical partitions that take reads and writes now. */
+    public List<String> partitions() throws IOException, InterruptedException {
+        List<String> ids = new ArrayList<>();
+        account.local()
+                .get(admin("").replaceAll("/$", ""))
+                .get("partitions")
+                .forEach(partition -> ids.add(partition.get("id").asText()));
+        return ids;
+    }
+
+    private String admin(String action) {
+        return "containers/" + account.database() + "/" + name + "/" + action;
+    }
+}

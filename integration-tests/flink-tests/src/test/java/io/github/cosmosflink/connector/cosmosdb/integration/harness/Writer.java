@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.integration.harness;
+
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Goes on changing a container on a thread of its own until it is closed: new items, updates of old
+ * ones, transactions and now and then a delete.
+ */
+public final class Writer implements AutoCloseable {
+
+    private final TestContainer container;
+    private final int partitionKeys;
+    private final Thread thread = new Thread(this::run, "writer");
+    private final AtomicInteger rounds = new AtomicInteger();
+    private volatile boolean closed;
+    private volatile Exception failure;
+
+    private Writer(TestContainer container, int partitionKeys) {
+        this.container = container;
+        this.partitionKeys = partitionKeys;
+    }
+
+    /** Starts to write items {@code live-…} and to update those of {@link TestContainer#fill}. */
+    public static Writer start(TestContainer container, int partitionKeys) {
+        Writer writer = new Writer(container, partitionKeys);
+        writer.thread.start();
+        return writer;
+    }
+
+    private void run() {
+        // Always the same schedule; what it meets in the job differs from run to run anyway.
+        Random random = new Random(7);
+        try {
+            while (!closed) {
+                round(random, rounds.getAndIncrement());
+            }
+        } catch (Exception e) {
+            failure = e;
+        }
+    }
+
+    private void round(Random random, int round) throws Exception {
+        int key = random.nextInt(partitionKeys);
+        String partitionKey = "pk-" + key;
+        container.upsert("live-" + round, partitionKey);
+        container.upsertTogether(
+                Arrays.asList("live-" + round, "a-" + round, "b-" + round), partitionKey);
+        container.upsert("doc-" + (key + partitionKeys * random.nextInt(20)), partitionKey);
+        if (round % 10 == 9) {
+            container.delete("a-" + round, partitionKey);
+        }
+    }
+
+    /** Waits until it has gone so many more rounds. */
+    public void awaitRounds(int more) throws Exception {
+        int goal = rounds.get() + more;
+        while (rounds.get() < goal && failure == null) {
+            Thread.sleep(1);
+        }
+        rethrow();
+    }
+
+    @Override
+    public void close() throws Exception {
+        closed = true;
+        thread.join();
+        rethrow();
+    }
+
+    private void rethrow() throws Exception {
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}
