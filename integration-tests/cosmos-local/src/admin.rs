@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::engine::{AdminError, Response};
+use crate::engine::{AdminError, ContainerSpec, Response};
 use crate::faults::Fault;
 use crate::operation::segments;
 use crate::reply::Reply;
@@ -45,8 +45,16 @@ async fn respond(shell: &Shell, method: &Method, path: &str, query: &str, body: 
     match (method.as_str(), names.as_slice()) {
         ("GET", ["health"]) => Ok(json_reply(json!({"status": "ok"}))),
         ("POST", ["containers"]) => {
-            let state = engine.create_container(parse(body)?).await?;
-            shell.log.line(format_args!("container created: {state}"));
+            let spec: ContainerSpec = parse(body)?;
+            let created = format!(
+                "{}/{} created: {} partitions over {}",
+                spec.database,
+                spec.container,
+                spec.partitions,
+                spec.partition_key.join(", ")
+            );
+            let state = engine.create_container(spec).await?;
+            shell.log.line(created);
             Ok(json_reply(state))
         }
         ("GET", ["containers", database, container]) => {

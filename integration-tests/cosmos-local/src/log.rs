@@ -6,9 +6,15 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use parking_lot::Mutex;
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+/// Time of a line, in UTC.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// Where log lines go.
 pub struct Log {
@@ -58,7 +64,7 @@ impl Log {
         let Some(writer) = &self.writer else {
             return;
         };
-        let time = httpdate::fmt_http_date(SystemTime::now());
+        let time = OffsetDateTime::now_utc().format(TIME).unwrap_or_default();
         // A log that cannot be written must not stop the server.
         let _ = writeln!(writer.lock(), "{time} {message}");
     }

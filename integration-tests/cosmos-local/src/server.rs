@@ -40,8 +40,7 @@ const HTTP2_FRAME: u32 = 1024 * 1024;
 /// Most bytes of headers: session tokens of a container grow with its partitions.
 const HTTP2_HEADERS: u32 = 256 * 1024;
 
-/// How to start a server.
-#[derive(Debug)]
+/// How to start a server. It holds the key, so it is not for printing.
 pub struct Options {
     /// Address to listen on.
     pub host: IpAddr,
@@ -303,7 +302,7 @@ impl Shell {
         let time = start.elapsed();
         let response = response.map(|response| finished(response, request, time));
         let entry = Entry::new(request, operation, response.as_ref(), kind.map(name), time);
-        if self.log.verbose() {
+        if self.log.verbose() || kind.is_some() {
             self.log.line(entry.line());
         }
         self.requests.push(entry);
