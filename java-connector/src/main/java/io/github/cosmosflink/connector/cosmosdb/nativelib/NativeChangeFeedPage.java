@@ -6,10 +6,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-
 import java.nio.ByteBuffer;
 import java.util.List;
-
 import javax.annotation.Nullable;
 
 /**

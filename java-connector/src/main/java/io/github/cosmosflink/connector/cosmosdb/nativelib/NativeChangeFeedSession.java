@@ -6,7 +6,6 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedMetrics
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -14,7 +13,6 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-
 import javax.annotation.Nullable;
 
 /**

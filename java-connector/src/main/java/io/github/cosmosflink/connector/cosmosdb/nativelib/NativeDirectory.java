@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -19,6 +16,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A directory that only this user may enter, for code that this user's processes map. All class
@@ -71,7 +70,7 @@ final class NativeDirectory {
             throw new IOException(
                     String.format(
                             "%s is not to be trusted with native code: expected a directory of %s"
-                                + " with permissions rwx------, found a %s of %s with %s",
+                                    + " with permissions rwx------, found a %s of %s with %s",
                             path,
                             user.getName(),
                             found.isDirectory()

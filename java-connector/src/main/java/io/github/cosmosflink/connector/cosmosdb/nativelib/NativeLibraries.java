@@ -2,7 +2,6 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -52,7 +51,7 @@ final class NativeLibraries {
             throw unsupported(
                     String.format(
                             "the system property %s names %s, which does not hold %s and %s as"
-                                + " readable files",
+                                    + " readable files",
                             NativeLoader.DIRECTORY_PROPERTY, directory, CORE, STUB),
                     e);
         }

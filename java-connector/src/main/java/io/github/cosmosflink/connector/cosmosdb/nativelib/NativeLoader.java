@@ -2,15 +2,13 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Loads the native library for this class loader, once:

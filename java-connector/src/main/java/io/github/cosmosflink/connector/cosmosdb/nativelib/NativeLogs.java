@@ -4,12 +4,10 @@ package io.github.cosmosflink.connector.cosmosdb.nativelib;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Brings the core's log lines of one session to SLF4J, under the session's class. */
 final class NativeLogs {

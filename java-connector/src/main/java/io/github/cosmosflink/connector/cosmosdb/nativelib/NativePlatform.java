@@ -2,7 +2,6 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
 import java.util.Locale;
 
 /**
@@ -35,8 +34,8 @@ final class NativePlatform {
                     "PLATFORM_UNSUPPORTED",
                     String.format(
                             "there is no native library for %s on %s; JobManagers and TaskManagers"
-                                + " that read a change feed run on %s (a job may be submitted from"
-                                + " anywhere)",
+                                    + " that read a change feed run on %s (a job may be submitted from"
+                                    + " anywhere)",
                             operatingSystem, processor, SUPPORTED),
                     0,
                     0,

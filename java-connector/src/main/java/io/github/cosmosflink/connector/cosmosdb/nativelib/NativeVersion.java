@@ -2,7 +2,6 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Properties;
@@ -51,7 +50,7 @@ final class NativeVersion {
                     "LIBRARY_MISMATCH",
                     String.format(
                             "the JAR's classes speak ABI %d, its native library ABI %s; they come"
-                                + " from different builds",
+                                    + " from different builds",
                             ABI, properties.getProperty("abi")));
         }
         return new NativeVersion(properties.getProperty("version"));
@@ -74,8 +73,8 @@ final class NativeVersion {
                     "LIBRARY_MISMATCH",
                     String.format(
                             "the native library is %s, the JAR was built with %s/%d; where the"
-                                + " system property %s is set, its directory holds the library of"
-                                + " another version",
+                                    + " system property %s is set, its directory holds the library of"
+                                    + " another version",
                             identity, version, ABI, NativeLoader.DIRECTORY_PROPERTY));
         }
     }

@@ -2,7 +2,6 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
-
 import javax.annotation.Nullable;
 
 /**

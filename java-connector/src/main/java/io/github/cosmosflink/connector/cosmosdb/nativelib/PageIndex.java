@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage.Kind;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;

@@ -4,7 +4,6 @@ package io.github.cosmosflink.connector.cosmosdb.nativelib;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedMetrics.Metric;
-
-import org.junit.jupiter.api.Test;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import org.junit.jupiter.api.Test;
 
 /** Pages over memory of the JVM's own, of a session of the real library that never saw them. */
 class NativeChangeFeedPageTest {

@@ -6,7 +6,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
@@ -29,11 +28,11 @@ public final class NativeRound implements Callable<Void>, Runnable {
     /** Nobody listens there, and nothing here sends a request. */
     static final byte[] CONFIGURATION =
             ("{\"endpoint\":\"http://127.0.0.1:1/\",\"key\":\"a2V5\",\"database\":\"d\",\"container\":\"c\","
-                 + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\",\"epochMillis\":0},"
-                 + "\"stopAt\":{\"kind\":\"NEVER\"},\"pageSize\":1000,\"maxBytesInFlight\":67108864,"
-                 + "\"idlePollMinMillis\":100,\"idlePollMaxMillis\":1000,\"itemsWithoutLsn\":\"FAIL\","
-                 + "\"startupTimeoutMillis\":60000,\"requestTimeoutMillis\":30000,"
-                 + "\"certificateValidation\":\"REQUIRED\",\"applicationName\":\"\"}")
+                            + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\",\"epochMillis\":0},"
+                            + "\"stopAt\":{\"kind\":\"NEVER\"},\"pageSize\":1000,\"maxBytesInFlight\":67108864,"
+                            + "\"idlePollMinMillis\":100,\"idlePollMaxMillis\":1000,\"itemsWithoutLsn\":\"FAIL\","
+                            + "\"startupTimeoutMillis\":60000,\"requestTimeoutMillis\":30000,"
+                            + "\"certificateValidation\":\"REQUIRED\",\"applicationName\":\"\"}")
                     .getBytes(UTF_8);
 
     private static final byte[] NO_SPLITS = SplitFraming.encode(Collections.emptyList());
