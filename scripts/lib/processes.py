@@ -3,6 +3,7 @@
 
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,6 +51,8 @@ class Process:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = log
+        if shutil.which(str(command[0])) is None:
+            raise Failure(f"{command[0]} is not there; has everything been built?")
         self._error = open(log, "ab")
         self._process = subprocess.Popen(
             [str(part) for part in command],

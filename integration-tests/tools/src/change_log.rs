@@ -24,8 +24,13 @@ pub enum Operation {
 /// One write.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Entry {
-    /// Position in the log, increasing.
+    /// Position in the log, never decreasing; a journal gives the documents of a transaction the same.
     pub seq: u64,
+    /// Physical partition and log sequence number: equal for the documents of a transaction. A journal has neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lsn: Option<u64>,
     /// Id of the document, unique within its partition key.
     pub id: String,
     /// Partition key: one value per path.

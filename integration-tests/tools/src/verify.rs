@@ -60,6 +60,25 @@ struct Segment {
 /// One document: its partition key's number and its id.
 type Document = (u32, String);
 
+/// Follows the log and tells which of its entries were one transaction: those have no order among each other.
+#[derive(Default)]
+struct Transaction {
+    present: Option<(String, u64)>,
+    place: u64,
+}
+
+impl Transaction {
+    /// The place of an entry in the order of the log, the same for all entries of a transaction.
+    fn place(&mut self, entry: &Entry) -> u64 {
+        let found = entry.partition.clone().zip(entry.lsn);
+        if found.is_none() || found != self.present {
+            self.place = entry.seq;
+        }
+        self.present = found;
+        self.place
+    }
+}
+
 struct Truth {
     keys: HashMap<String, u32>,
     /// ETags of each document with the place in the log.
@@ -81,7 +100,9 @@ impl Truth {
             uncertain: HashSet::new(),
             last_unknown: HashSet::new(),
         };
+        let mut transaction = Transaction::default();
         for entry in log {
+            let place = transaction.place(entry);
             let next = u32::try_from(truth.keys.len()).expect("fewer partition keys than u32 holds");
             let key = *truth.keys.entry(partition_key_text(&entry.pk)).or_insert(next);
             let document = (key, entry.id.clone());
@@ -100,7 +121,7 @@ impl Truth {
                         .versions
                         .entry(document.clone())
                         .or_default()
-                        .insert(etag.clone(), entry.seq);
+                        .insert(etag.clone(), place);
                     truth.last_unknown.remove(&document);
                     truth.last.insert(document, etag);
                 }
@@ -252,6 +273,8 @@ mod tests {
     fn wrote(seq: u64, id: &str, pk: &str, etag: &str, op: Operation) -> Entry {
         Entry {
             seq,
+            partition: None,
+            lsn: None,
             id: id.into(),
             pk: json!([pk]),
             etag: Some(format!("\"{etag}\"")),
@@ -405,6 +428,28 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_of_one_transaction_have_no_order_among_each_other() {
+        let mut log = log();
+        for (entry, lsn) in log.iter_mut().zip([7, 7, 8, 3]) {
+            entry.partition = Some("0".into());
+            entry.lsn = Some(lsn);
+        }
+        let backwards = [vec![
+            emitted("b", "x", "b1", 1),
+            emitted("a", "x", "a1", 2),
+            emitted("a", "x", "a2", 3),
+            emitted("c", "y", "c1", 4),
+        ]];
+        assert!(compare(&log, &backwards).is_clean());
+        log[1].lsn = Some(9);
+        assert_eq!(compare(&log, &backwards).out_of_order, 1);
+        log[1].partition = None;
+        log[1].lsn = None;
+        log[1].seq = 1;
+        assert!(compare(&log, &backwards).is_clean(), "as a journal has it");
+    }
+
+    #[test]
     fn partition_keys_are_not_ordered_among_each_other() {
         let files = [vec![
             emitted("c", "y", "c1", 1),
@@ -420,6 +465,8 @@ mod tests {
         let mut log = log();
         log.push(Entry {
             seq: 5,
+            partition: None,
+            lsn: None,
             id: "c".into(),
             pk: json!("y"),
             etag: None,

@@ -21,19 +21,30 @@ impl Journal {
         })
     }
 
-    pub fn note(&self, id: String, customer: &str, etag: Option<String>, op: Operation) -> Result<(), String> {
+    /// Notes the documents of one answered write, a transaction's with one number; the ETag is absent when the answer is.
+    pub fn note(
+        &self,
+        customer: &str,
+        op: Operation,
+        documents: impl Iterator<Item = (String, Option<String>)>,
+    ) -> Result<(), String> {
         let mut file = self.file.lock().map_err(|_| "the journal failed before".to_owned())?;
         let (writer, seq) = &mut *file;
         *seq += 1;
-        let entry = Entry {
-            seq: *seq,
-            id,
-            pk: customer.into(),
-            etag,
-            op,
-        };
-        serde_json::to_writer(&mut *writer, &entry).map_err(|error| format!("journal: {error}"))?;
-        writer.write_all(b"\n").map_err(|error| format!("journal: {error}"))
+        for (id, etag) in documents {
+            let entry = Entry {
+                seq: *seq,
+                partition: None,
+                lsn: None,
+                id,
+                pk: customer.into(),
+                etag,
+                op,
+            };
+            serde_json::to_writer(&mut *writer, &entry).map_err(|error| format!("journal: {error}"))?;
+            writer.write_all(b"\n").map_err(|error| format!("journal: {error}"))?;
+        }
+        Ok(())
     }
 
     pub fn finish(&self) -> Result<(), String> {

@@ -197,11 +197,15 @@ impl Target {
         let mut patience = Patience::new();
         loop {
             match self.try_one(&order, how).await {
-                Ok(etag) => return self.note(order.id, &order.customer, etag, how.operation()),
+                Ok(etag) => {
+                    let documents = [(order.id, etag)];
+                    return self.note(&order.customer, how.operation(), documents.into_iter());
+                }
                 Err(failure) => {
                     let unanswered = self.after_failure(failure, &mut how, &mut patience).await?;
                     if unanswered {
-                        self.note(order.id.clone(), &order.customer, None, Operation::Uncertain)?;
+                        let documents = [(order.id.clone(), None)];
+                        self.note(&order.customer, Operation::Uncertain, documents.into_iter())?;
                     }
                 }
             }
@@ -227,21 +231,19 @@ impl Target {
             match self.try_batch(&customer, &documents).await {
                 Ok(etags) => {
                     Counters::add(&self.counters.batches, 1);
-                    for ((order, how), etag) in documents.into_iter().zip(etags) {
-                        self.note(order.id, &customer, etag, how.operation())?;
-                    }
-                    return Ok(());
+                    let ids = documents.into_iter().map(|(order, _)| order.id);
+                    // For the comparison a create and a replace are the same: a version that was made.
+                    return self.note(&customer, Operation::Upsert, ids.zip(etags));
                 }
                 Err(failure) => {
                     let mut how = How::Create;
                     let unanswered = self.after_failure(failure, &mut how, &mut patience).await?;
-                    for (order, each) in &mut documents {
-                        if how == How::Upsert {
-                            *each = How::Upsert;
-                        }
-                        if unanswered {
-                            self.note(order.id.clone(), &customer, None, Operation::Uncertain)?;
-                        }
+                    if how == How::Upsert {
+                        documents.iter_mut().for_each(|(_, each)| *each = How::Upsert);
+                    }
+                    if unanswered {
+                        let ids = documents.iter().map(|(order, _)| (order.id.clone(), None));
+                        self.note(&customer, Operation::Uncertain, ids)?;
                     }
                 }
             }
@@ -311,9 +313,14 @@ impl Target {
         }
     }
 
-    fn note(&self, id: String, customer: &str, etag: Option<String>, op: Operation) -> Result<(), String> {
+    fn note(
+        &self,
+        customer: &str,
+        op: Operation,
+        documents: impl Iterator<Item = (String, Option<String>)>,
+    ) -> Result<(), String> {
         match &self.journal {
-            Some(journal) => journal.note(id, customer, etag, op),
+            Some(journal) => journal.note(customer, op, documents),
             None => Ok(()),
         }
     }
