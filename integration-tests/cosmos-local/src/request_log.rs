@@ -57,7 +57,11 @@ impl Entry {
             kind: operation.kind(),
             status: response.map_or(0, |response| response.status().as_u16()),
             sub_status: u32::try_from(number("x-ms-substatus")).unwrap_or(0),
-            partition_key_range_id: text("x-ms-documentdb-partitionkeyrangeid"),
+            // A read by partition key names no range; the answer tells which one it was.
+            partition_key_range_id: text("x-ms-documentdb-partitionkeyrangeid").or_else(|| {
+                let answered = response?.headers().get("x-ms-documentdb-partitionkeyrangeid")?;
+                answered.to_str().ok().map(str::to_owned)
+            }),
             start_epk: text("x-ms-start-epk"),
             end_epk: text("x-ms-end-epk"),
             if_none_match: text("if-none-match"),

@@ -279,6 +279,51 @@ fn http2_without_tls_needs_no_upgrade() {
 }
 
 #[test]
+fn a_reset_ends_an_http2_connection_and_the_next_one_works() {
+    let local = Local::start();
+    let client = local.container(1);
+    for number in 0..50 {
+        create(&client, &json!({"id": number.to_string(), "pk": "x"}));
+    }
+    let address = local
+        .server()
+        .endpoint()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let url = format!("http://{address}/dbs/db/colls/c/docs");
+    let page = || async {
+        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        let connection = tokio::spawn(connection);
+        let mut request = hyper::Request::get(&url)
+            .header("a-im", "Incremental Feed")
+            .header("x-ms-documentdb-partitionkeyrangeid", "0");
+        for (name, value) in client.signature("GET", "docs", "dbs/db/colls/c") {
+            request = request.header(name, value);
+        }
+        let response = sender
+            .send_request(request.body(Full::new(Bytes::new())).unwrap())
+            .await;
+        let body = match response {
+            Ok(response) => response.into_body().collect().await.map(|body| body.to_bytes()),
+            Err(error) => Err(error),
+        };
+        (body, connection.await.unwrap())
+    };
+    for kind in ["reset", "truncate", "refuse"] {
+        let rule = json!({"operation": "changefeed", "kind": kind});
+        assert_eq!(client.admin("POST", "faults", &rule).status, 200);
+        let (body, _) = local.block_on(page());
+        assert!(body.is_err(), "{kind}: {body:?}");
+        assert_eq!(client.feed("0", None, &[]).documents().len(), 50);
+    }
+}
+
+#[test]
 fn tls_comes_with_a_certificate_to_trust() {
     let local = Local::with(Options {
         tls: true,
