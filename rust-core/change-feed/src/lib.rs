@@ -15,6 +15,7 @@
 //! | [`token`] | what is read of the driver's continuation token |
 //! | [`client`] | the SDK and its errors |
 //! | [`backoff`] | how long to wait; pure |
+//! | [`trouble`] | how passing failures are told |
 //! | [`budget`] | the bound on bytes in flight |
 //! | [`page`], [`framing`] | the layouts between Java and Rust |
 //! | [`error`], [`logs`], [`metrics`] | what leaves the core beside pages |
@@ -38,6 +39,7 @@ mod runtime;
 mod scan;
 pub mod session;
 mod token;
+mod trouble;
 
 pub use configuration::Configuration;
 pub use error::{Code, Error, Result};

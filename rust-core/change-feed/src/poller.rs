@@ -85,7 +85,8 @@ struct Reading {
     split_id: String,
     paused: watch::Receiver<bool>,
     idle: Backoff,
-    trouble: Trouble,
+    /// Waits between failed requests.
+    retry: Backoff,
     /// One permit: a page of this range is in the session's queue or may be.
     slot: Arc<Semaphore>,
     /// The partition that answered last; asked for anew when another answers.
@@ -100,7 +101,7 @@ impl Reading {
             split_id: poller.position.split_id(),
             cursor: Cursor::new(poller.position, configuration.items_without_lsn),
             paused: poller.paused,
-            trouble: Trouble::new(),
+            retry: Backoff::for_retries(),
             slot: Arc::new(Semaphore::new(1)),
             partition: None,
             shared: poller.shared,
@@ -175,7 +176,8 @@ impl Reading {
                     continue;
                 }
             };
-            self.trouble.over(&self.shared, &self.split_id);
+            self.retry.reset();
+            self.shared.trouble.over(&self.shared.logs, &self.split_id);
             self.notice(&accepted.notices, items.len());
             let metrics = &self.shared.metrics;
             metrics
@@ -333,11 +335,11 @@ impl Reading {
             &self.shared.metrics.retries
         };
         counter.fetch_add(1, Relaxed);
-        self.trouble.begin(&self.shared, &self.split_id, error);
+        self.shared.trouble.begin(&self.shared.logs, &self.split_id, error);
     }
 
     async fn pause_for_retry(&mut self, asked: Option<Duration>) {
-        tokio::time::sleep(self.trouble.backoff.wait(fastrand::f64(), asked)).await;
+        tokio::time::sleep(self.retry.wait(fastrand::f64(), asked)).await;
     }
 
     fn notice(&self, notices: &[Notice], items: usize) {
@@ -422,39 +424,4 @@ pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::resul
             },
         },
     })
-}
-
-/// One episode of failures: one line when it starts, one when it is over, however many requests fail in between.
-struct Trouble {
-    backoff: Backoff,
-    failures: u32,
-}
-
-impl Trouble {
-    fn new() -> Self {
-        Self {
-            backoff: Backoff::for_retries(),
-            failures: 0,
-        }
-    }
-
-    fn begin(&mut self, shared: &Shared, split_id: &str, error: &Error) {
-        if self.failures == 0 {
-            shared
-                .logs
-                .log(Level::Warn, || format!("range {split_id}: {error}; trying again"));
-        }
-        self.failures += 1;
-    }
-
-    fn over(&mut self, shared: &Shared, split_id: &str) {
-        if self.failures > 0 {
-            let failures = self.failures;
-            shared.logs.log(Level::Info, || {
-                format!("range {split_id}: reading again after {failures} failed requests")
-            });
-            self.failures = 0;
-            self.backoff.reset();
-        }
-    }
 }

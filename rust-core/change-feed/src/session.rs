@@ -23,6 +23,7 @@ use crate::page::Page;
 use crate::poller::Poller;
 use crate::position::Position;
 use crate::runtime::{self, SharedRuntime};
+use crate::trouble::Trouble;
 
 /// One open connection to a container's change feed. All methods may be called from any thread; after [`Session::close`]
 /// all but `close`, `wake_up` and `drain_logs` fail with `SESSION_CLOSED`.
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub metrics: Arc<Metrics>,
     pub logs: LogQueue,
     pub budget: Budget,
+    pub trouble: Trouble,
     client: OnceCell<Arc<Client>>,
     page_ids: AtomicU64,
     deliveries: Sender<Delivery>,
@@ -90,6 +92,7 @@ impl Shared {
 
     /// Notes that a range is read no more, so that its id's bookkeeping goes.
     pub fn ended(&self, split_id: &str) {
+        self.trouble.over(&self.logs, split_id);
         self.ended.lock().push(split_id.to_owned());
     }
 
@@ -125,6 +128,7 @@ impl Session {
                 budget: Budget::new(configuration.max_bytes_in_flight, Arc::clone(&metrics)),
                 configuration,
                 metrics,
+                trouble: Trouble::default(),
                 logs: LogQueue::new(Level::Debug),
                 client: OnceCell::new(),
                 page_ids: AtomicU64::new(1),

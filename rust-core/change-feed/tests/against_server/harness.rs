@@ -84,6 +84,13 @@ impl TestServer {
         self.admin("POST", "faults", fault);
     }
 
+    /// How many requests are still to fail.
+    pub fn faults_left(&self) -> u64 {
+        let rules = self.admin("GET", "faults", Value::Null);
+        let rules = rules.as_array().expect("a list of rules").iter();
+        rules.map(|rule| rule["count"].as_u64().unwrap()).sum()
+    }
+
     pub fn admin(&self, method: &str, path: &str, body: Value) -> Value {
         let url = format!("{}{path}", self.server().admin());
         self.runtime.block_on(async {
