@@ -138,6 +138,13 @@ public final class TestContainer {
                                 .put("lockMillis", lockMillis));
     }
 
+    /** Makes one physical partition of two neighbours. */
+    public void merge(String left, String right) throws IOException, InterruptedException {
+        ObjectNode merge = LocalServer.JSON.createObjectNode();
+        merge.putArray("partitions").add(left).add(right);
+        account.local().post(admin("merge"), merge);
+    }
+
     /** Ids of the physical partitions that take reads and writes now. */
     public List<String> partitions() throws IOException, InterruptedException {
         List<String> ids = new ArrayList<>();
