@@ -68,10 +68,12 @@ class StandaloneCluster:
         self._task_managers.append(self._start("taskmanager", len(self._task_managers) + 1))
 
     def kill_task_manager(self):
-        """Kills the first TaskManager that runs, as a crash would, and starts another in its place."""
+        """Kills the first TaskManager that runs, as a crash would. One to take its place is started beforehand, so that
+        the job waits for the failure to be noticed and not for a JVM to start."""
         victim = next(process for process in self._task_managers if process.status is None)
-        victim.kill()
         self.start_task_manager()
+        wait_for("the other TaskManager", self._is_complete, START_SECONDS)
+        victim.kill()
 
     def submit(self, jar, arguments, key, parallelism, savepoint=None):
         """`flink run -d`; returns the job's id."""
@@ -91,8 +93,7 @@ class StandaloneCluster:
         return found.group(1)
 
     def _is_complete(self):
-        for process in (self.job_manager, *self._task_managers):
-            process.check()
+        self.job_manager.check()
         expected = sum(process.status is None for process in self._task_managers)
         return self.rest.is_up() and len(self.rest.task_managers()) == expected
 

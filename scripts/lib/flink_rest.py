@@ -8,6 +8,9 @@ import urllib.request
 from .console import Failure
 from .processes import wait_for
 
+# A machine that has much else to do is slow, not broken.
+PATIENCE_SECONDS = 120
+
 
 def call(method, address, body=None, seconds=30):
     """One request; returns the answer's JSON, or raises with the answer's text."""
@@ -65,13 +68,13 @@ class FlinkRest:
             return "no exception"
         return "\n".join(entries[0]["stacktrace"].splitlines()[:25])
 
-    def wait_until_running(self, job, seconds=60):
+    def wait_until_running(self, job, seconds=PATIENCE_SECONDS):
         wait_for(f"job {job} to run", lambda: self.is_running(job), seconds)
 
     def completed_checkpoints(self, job):
         return self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"]
 
-    def wait_for_checkpoints(self, job, count, seconds=60):
+    def wait_for_checkpoints(self, job, count, seconds=PATIENCE_SECONDS):
         """Waits until so many more checkpoints than now have been completed."""
         wanted = self.completed_checkpoints(job) + count
         wait_for(f"{count} checkpoints", lambda: self.completed_checkpoints(job) >= wanted, seconds)
@@ -82,11 +85,11 @@ class FlinkRest:
             return int(float(metric["value"]))
         return None
 
-    def cancel(self, job, seconds=60):
+    def cancel(self, job, seconds=PATIENCE_SECONDS):
         call("PATCH", f"{self.address}/jobs/{job}?mode=cancel")
         wait_for(f"job {job} to be cancelled", lambda: self.state(job) == "CANCELED", seconds)
 
-    def stop_with_savepoint(self, job, folder, seconds=60):
+    def stop_with_savepoint(self, job, folder, seconds=PATIENCE_SECONDS):
         """Stops a job behind a savepoint, whose address is returned."""
         trigger = self.post(f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": False})["request-id"]
 
