@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cosmos_local::auth::EMULATOR_KEY;
 use cosmos_local::native::NativeEngine;
+use cosmos_local::reference::ReferenceEngine;
 use cosmos_local::server::{Options, Server};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
@@ -39,14 +40,26 @@ impl Local {
 
     /// Starts a server with options of one's own.
     pub fn with(options: Options) -> Self {
+        Self::with_engine(options, |_| Ok(Arc::new(NativeEngine::default())))
+    }
+
+    /// Starts a server with the reference engine.
+    pub fn reference() -> Self {
+        Self::with_engine(Options::local(), |endpoint| {
+            Ok(Arc::new(ReferenceEngine::new(endpoint)?))
+        })
+    }
+
+    fn with_engine(
+        options: Options,
+        engine: impl FnOnce(&str) -> Result<Arc<dyn cosmos_local::engine::Engine>, String>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let server = runtime
-            .block_on(Server::start(options, Arc::new(NativeEngine::default())))
-            .unwrap();
+        let server = runtime.block_on(Server::start_with(options, engine)).unwrap();
         Self { server, runtime }
     }
 
