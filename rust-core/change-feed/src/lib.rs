@@ -18,6 +18,7 @@
 //! | [`trouble`] | how passing failures are told |
 //! | [`budget`] | the bound on bytes in flight |
 //! | [`page`], [`framing`] | the layouts between Java and Rust |
+//! | [`panics`] | what is told of a panic |
 //! | [`error`], [`logs`], [`metrics`] | what leaves the core beside pages |
 //! | [`runtime`] | the process's tokio runtime |
 
@@ -32,6 +33,7 @@ pub mod framing;
 pub mod logs;
 pub mod metrics;
 pub mod page;
+pub mod panics;
 mod poller;
 pub mod position;
 pub mod range;

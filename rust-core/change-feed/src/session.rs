@@ -20,6 +20,7 @@ use crate::framing::SplitSnapshot;
 use crate::logs::{Level, LogQueue};
 use crate::metrics::Metrics;
 use crate::page::Page;
+use crate::panics;
 use crate::poller::Poller;
 use crate::position::Position;
 use crate::runtime::{self, SharedRuntime};
@@ -129,7 +130,7 @@ impl Session {
                 configuration,
                 metrics,
                 trouble: Trouble::default(),
-                logs: LogQueue::new(Level::Debug),
+                logs: LogQueue::new(Level::Info),
                 client: OnceCell::new(),
                 page_ids: AtomicU64::new(1),
                 deliveries,
@@ -192,16 +193,13 @@ impl Session {
                 position,
                 paused: paused.subscribe(),
             };
-            let task = runtime.handle().spawn(poller.run());
-            let abort = task.abort_handle();
             let shared = Arc::clone(&self.shared);
-            runtime.handle().spawn(async move {
-                if let Err(e) = task.await
-                    && let Ok(panic) = e.try_into_panic()
-                {
-                    shared.fail(Error::new(Code::Panic, panic_message(&*panic)));
+            let task = runtime.handle().spawn(async move {
+                if let Err(panic) = panics::caught(poller.run()).await {
+                    shared.fail(Error::new(Code::Panic, format!("reading a range: {panic}")));
                 }
             });
+            let abort = task.abort_handle();
             pollers.running.insert(split_id, Running { abort, paused });
         }
         self.count(&pollers);
@@ -299,13 +297,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned());
-    format!("a task of the change feed panicked: {text}")
 }

@@ -13,7 +13,7 @@ use jni::objects::{JObject, JThrowable, JValue};
 use jni::strings::JNIString;
 use jni::{Env, jni_sig, jni_str};
 
-use crate::panics;
+use change_feed::panics;
 
 /// What a native can fail with.
 #[derive(Debug)]

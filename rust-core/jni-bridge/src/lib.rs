@@ -12,13 +12,11 @@
 //! | [`sessions`] | what a handle stands for |
 //! | [`handles`] | when a handle is valid, and how a close meets calls in flight |
 //! | [`errors`] | how a failure becomes an exception |
-//! | [`panics`] | what is known of a panic |
 //! | [`faults`] | how tests make a native panic |
 
 pub mod errors;
 pub mod faults;
 pub mod handles;
 pub mod natives;
-pub mod panics;
 pub mod register;
 pub mod sessions;

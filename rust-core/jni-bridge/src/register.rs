@@ -9,7 +9,9 @@ use once_cell::sync::OnceCell;
 use change_feed::{Code, Error};
 
 use crate::errors::{NativeError, ThrowChangeFeedException};
-use crate::{natives, panics};
+use change_feed::panics;
+
+use crate::natives;
 
 /// The number that core, stub and JAR must agree on; `ABI` in jni-stub and in `NativeVersion`. Raised with every change of
 /// docs/native-interface.md that an older half would misunderstand.

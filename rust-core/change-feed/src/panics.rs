@@ -7,7 +7,10 @@
 use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
-use std::panic::{self, PanicHookInfo};
+use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::pin::pin;
+use std::task::Poll;
 
 use once_cell::sync::OnceCell;
 
@@ -39,6 +42,19 @@ pub fn describe(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic whose payload is no text".to_owned());
     let noted = LAST.take().unwrap_or_default();
     format!("{message}{noted}")
+}
+
+/// Runs a future whose panic becomes its description instead of unwinding, on whatever threads it is polled.
+pub async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // After a panic the future is not polled again, so nothing sees what it left half done.
+        match panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(describe(&*payload))),
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -92,5 +108,17 @@ mod tests {
     fn a_panic_is_told_once() {
         description(|| panic!("first"));
         assert_eq!(describe(&"second"), "second");
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_future_is_described() {
+        let text = caught(async {
+            tokio::task::yield_now().await;
+            panic!("in a task");
+        })
+        .await
+        .unwrap_err();
+        assert!(text.starts_with("in a task"), "{text}");
+        assert_eq!(caught(async { 7 }).await, Ok(7));
     }
 }
