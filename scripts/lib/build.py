@@ -35,7 +35,7 @@ def jars():
     """The connector with its native library, and the example job."""
     return step(
         "build the connector and the example job",
-        ["mvn", "-B", "-ntp", "package", "-DskipTests"],
+        ["mvn", "-B", "-ntp", "package", "-DskipTests", "-pl", "integration-tests", "-am"],
         LOGS / "build-jars.log",
         cwd=ROOT,
     )

@@ -3,6 +3,7 @@
 
 pub mod change_log;
 pub mod committed;
+pub mod cpu;
 pub mod orders;
 pub mod signature;
 pub mod verify;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use clap::Parser;
+use integration_tools::cpu;
 use integration_tools::signature::authorization;
 use reqwest::header::{ETAG, HeaderMap};
 use reqwest::{Client, StatusCode};
@@ -129,21 +130,6 @@ fn text(headers: &HeaderMap, name: &str) -> Result<String, String> {
     Ok(value.to_str().map_err(|error| format!("{name}: {error}"))?.to_owned())
 }
 
-/// CPU seconds of this process, user and system.
-fn cpu_seconds() -> Result<f64, String> {
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
-    // The name of the program, in parentheses, may hold spaces.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| -> Result<f64, String> {
-        fields
-            .get(index)
-            .and_then(|field| field.parse().ok())
-            .ok_or_else(|| "/proc/self/stat".to_owned())
-    };
-    // Linux counts these in hundredths of a second for every program.
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
-
 async fn run(arguments: Arguments) -> Result<String, String> {
     let link = format!("dbs/{}/colls/{}", arguments.database, arguments.container);
     let client = Client::builder()
@@ -160,7 +146,7 @@ async fn run(arguments: Arguments) -> Result<String, String> {
     });
     let mut line = String::new();
     for _ in 0..rounds {
-        let (start, cpu) = (Instant::now(), cpu_seconds()?);
+        let (start, cpu) = (Instant::now(), cpu::seconds()?);
         let mut tasks = Vec::new();
         for range in drain.ranges().await? {
             let drain = drain.clone();
@@ -178,7 +164,7 @@ async fn run(arguments: Arguments) -> Result<String, String> {
             "pages": sums.pages,
             "bytes": sums.bytes,
             "seconds": start.elapsed().as_secs_f64(),
-            "cpu_seconds": cpu_seconds()? - cpu,
+            "cpu_seconds": cpu::seconds()? - cpu,
         })
         .to_string();
     }
