@@ -110,7 +110,7 @@ class StandaloneCluster:
             raise Failure("the distribution's config.yaml has no env.java.opts.all")
         checkpoints = (self._folder / "checkpoints").as_uri()
         lines = {
-            "env.java.opts.all": opens.group(1),
+            "env.java.opts.all": f"{opens.group(1)} -Djava.io.tmpdir={self._folder / 'tmp'}",
             "jobmanager.rpc.address": "127.0.0.1",
             "jobmanager.rpc.port": free_port(),
             "jobmanager.bind-host": "127.0.0.1",
@@ -127,6 +127,7 @@ class StandaloneCluster:
             # A dead TaskManager is to be noticed soon.
             "heartbeat.interval": 1000,
             "heartbeat.timeout": 10000,
+            "metrics.fetcher.update-interval": 1000,
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 1000,
             "restart-strategy.fixed-delay.delay": "1 s",
