@@ -104,11 +104,19 @@ final class ScriptedPage implements ChangeFeedPage {
         return firstGroup + group + 1L;
     }
 
-    /** A document whose name starts with "timeless" has none. */
+    /**
+     * What a document says after an {@code @}, else its LSN; one that starts with "timeless" has
+     * none.
+     */
     @Override
     public long timestampMillis(int index) {
         checkLive();
-        return documents.get(index).startsWith("timeless") ? ABSENT : lsn(index) * 1_000;
+        String document = documents.get(index);
+        if (document.startsWith("timeless")) {
+            return ABSENT;
+        }
+        int at = document.indexOf('@');
+        return at < 0 ? lsn(index) * 1_000 : Long.parseLong(document.substring(at + 1));
     }
 
     @Override

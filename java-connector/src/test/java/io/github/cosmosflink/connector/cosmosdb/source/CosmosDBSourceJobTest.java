@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
+import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
+import io.github.cosmosflink.connector.cosmosdb.source.testing.FeedModel;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.ProcessFunction;
+import org.apache.flink.util.CloseableIterator;
+import org.apache.flink.util.Collector;
+import org.junit.jupiter.api.Test;
+
+/** The source in Flink's own runtime, on a scripted feed. */
+class CosmosDBSourceJobTest {
+
+    /** Marks what comes behind the watermark. */
+    private static final class LateMarker extends ProcessFunction<String, String> {
+
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void processElement(String document, Context context, Collector<String> out) {
+            boolean late = context.timestamp() <= context.timerService().currentWatermark();
+            out.collect(late ? document + " is late" : document);
+        }
+    }
+
+    private static StreamExecutionEnvironment environment(int parallelism) {
+        StreamExecutionEnvironment environment =
+                StreamExecutionEnvironment.createLocalEnvironment(parallelism);
+        // After nearly every record, so that a watermark that runs ahead is seen.
+        environment.getConfig().setAutoWatermarkInterval(1);
+        return environment;
+    }
+
+    private static List<String> run(FeedModel model, int parallelism) throws Exception {
+        DataStream<String> documents =
+                environment(parallelism)
+                        .fromSource(
+                                TestSources.builder(model.backend())
+                                        .stopAt(StopPosition.latest())
+                                        .build(),
+                                WatermarkStrategy.forMonotonousTimestamps(),
+                                "orders",
+                                Types.STRING)
+                        .process(new LateMarker());
+        List<String> found = new ArrayList<>();
+        try (CloseableIterator<String> results = documents.executeAndCollect()) {
+            results.forEachRemaining(found::add);
+        }
+        return found;
+    }
+
+    @Test
+    void everyRangeIsReadToItsEnd() throws Exception {
+        FeedModel model = new FeedModel();
+        List<String> expected = new ArrayList<>();
+        for (int r = 0; r < 3; r++) {
+            FeedModel.Range root = model.root("r" + r);
+            fill(root, expected, 0, 50, 2);
+            for (int c = 0; c < 2; c++) {
+                FeedModel.Range child = model.child(root, root.name() + "." + c);
+                fill(child, expected, 50, 60, 1);
+                model.child(child, child.name() + ".empty");
+            }
+        }
+
+        assertThat(run(model, 2)).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    /**
+     * One range is far ahead in time, another is split again and again: between a parent's end and
+     * its child's first document the one ahead must not carry the watermark past that document.
+     */
+    @Test
+    void noChildIsBehindTheWatermark() throws Exception {
+        FeedModel model = new FeedModel();
+        List<String> expected = new ArrayList<>();
+        fill(model.root("ahead"), expected, 1_000, 1_100, 500);
+        FeedModel.Range behind = model.root("behind");
+        fill(behind, expected, 0, 1, 1);
+        for (int generation = 1; generation <= 20; generation++) {
+            behind = model.child(behind, behind.name() + ".");
+            fill(behind, expected, generation, generation + 1, 1);
+        }
+
+        assertThat(run(model, 1)).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    /** A commit group for each time. */
+    private static void fill(
+            FeedModel.Range range, List<String> expected, int from, int to, int documents) {
+        for (int time = from; time < to; time++) {
+            String[] names = new String[documents];
+            for (int i = 0; i < documents; i++) {
+                names[i] = range.name() + "-" + i + "@" + time;
+            }
+            range.group(names);
+            expected.addAll(List.of(names));
+        }
+    }
+
+    @Test
+    void aSourceWithFewerRangesThanReadersEnds() throws Exception {
+        FeedModel model = new FeedModel();
+        model.root("only").group("a");
+
+        assertThat(run(model, 2)).containsExactly("a");
+    }
+
+    /** The service as it answers a wrong container. */
+    private static final ChangeFeedBackend REFUSING =
+            configuration -> {
+                throw new ChangeFeedException(
+                        "CONTAINER_NOT_FOUND", "no container 'orders'", 404, 0, "id", false);
+            };
+
+    @Test
+    void aFailureIsTheJobsFailureCause() {
+        StreamExecutionEnvironment environment = environment(1);
+        environment
+                .fromSource(
+                        TestSources.builder(REFUSING).build(),
+                        WatermarkStrategy.noWatermarks(),
+                        "orders")
+                .print();
+
+        assertThatThrownBy(environment::execute)
+                .rootCause()
+                .hasMessageContaining("CONTAINER_NOT_FOUND: no container 'orders'")
+                .hasMessageNotContaining(TestSources.KEY);
+    }
+}
