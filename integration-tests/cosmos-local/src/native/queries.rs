@@ -2,6 +2,7 @@
 
 //! Feeds and queries over items, and queries over databases, containers and offers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -81,6 +82,9 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
     if statement.is_plain_scan() {
         return scan(container, request);
     }
+    if statement.streams() {
+        return stream(container, request, Some(&statement));
+    }
     let scope = Scope::of_feed(container, request)?;
     let mut documents = Vec::new();
     let mut bytes = 0;
@@ -118,35 +122,60 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
     ))
 }
 
-/// Answers all items in the order of their keys, from the bytes as they are kept.
+/// Answers all items in the order of their keys.
 pub fn scan(container: &Container, request: &Request) -> Result<Reply, Reply> {
+    stream(container, request, None)
+}
+
+/// Answers a query whose results come document by document, or without one the documents as they are kept.
+fn stream(container: &Container, request: &Request, statement: Option<&Statement>) -> Result<Reply, Reply> {
     let scope = Scope::of_feed(container, request)?;
     let from = request
         .header("x-ms-continuation")
         .filter(|token| !token.is_empty())
-        .map(|token| read_token(token).ok_or_else(|| bad_request("x-ms-continuation: not a token of this feed")))
+        .map(|token| Place::read(token).ok_or_else(|| bad_request("x-ms-continuation: not a token of this feed")))
         .transpose()?;
+    let (skip, wanted) = statement.map_or((0, usize::MAX), Statement::window);
+    let end = skip.saturating_add(wanted);
+    let mut seen = from.as_ref().map_or(0, |place| place.results);
     let limit = page_items(request);
     let mut text = format!("{{\"_rid\":\"{}\",\"Documents\":[", container.rid).into_bytes();
-    let mut count = 0;
-    let mut last = None;
-    let mut more = false;
-    collect(container, request, &scope, from, |document| {
-        if count == limit || (count > 0 && text.len() + document.json.len() > MAX_PAGE_BYTES) {
+    let (mut count, mut bytes, mut last, mut more) = (0, 0, None, false);
+    collect(container, request, &scope, from.map(|place| place.key), |document| {
+        if seen == end {
+            return false;
+        }
+        bytes += document.json.len();
+        let result = match statement {
+            None => Cow::Borrowed(document.json.as_ref()),
+            Some(statement) => {
+                let value = serde_json::from_slice(&document.json).ok();
+                match value.and_then(|value| statement.result(&value)) {
+                    Some(value) => Cow::Owned(value.to_string().into_bytes()),
+                    None => return true,
+                }
+            }
+        };
+        if seen < skip {
+            seen += 1;
+            return true;
+        }
+        if count == limit || (count > 0 && text.len() + result.len() > MAX_PAGE_BYTES) {
             more = true;
             return false;
         }
         if count > 0 {
             text.push(b',');
         }
-        text.extend_from_slice(&document.json);
+        text.extend_from_slice(&result);
         count += 1;
+        seen += 1;
         last = Some(document.key.clone());
         true
     })?;
     text.extend_from_slice(format!("],\"_count\":{count}}}").as_bytes());
-    let bytes = text.len();
-    let token = last.filter(|_| more).map(|key| write_token(&key));
+    let place = last.filter(|_| more).map(|key| Place { key, results: seen });
+    let token = place.map(|place| place.write());
     Ok(answer(container, request, &scope, text, count, token, bytes))
 }
 
@@ -229,15 +258,28 @@ fn answer(
     reply.body(body::negotiated(request, &text))
 }
 
-fn write_token(key: &DocumentKey) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{}", key.epk.to_hex(), key.id))
+/// How far a streamed query has come; it holds for the children of a split as well.
+struct Place {
+    /// The last document of the page.
+    key: DocumentKey,
+    /// Results so far, skipped ones included: a window goes on counting.
+    results: usize,
 }
 
-fn read_token(token: &str) -> Option<DocumentKey> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (epk, id) = text.split_once(':')?;
-    Some(DocumentKey {
-        epk: Epk::from_hex(epk)?,
-        id: Arc::from(id),
-    })
+impl Place {
+    fn write(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}:{}:{}", self.key.epk.to_hex(), self.results, self.key.id))
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+        let mut parts = text.splitn(3, ':');
+        let epk = Epk::from_hex(parts.next()?)?;
+        let results = parts.next()?.parse().ok()?;
+        let id = Arc::from(parts.next()?);
+        Some(Self {
+            key: DocumentKey { epk, id },
+            results,
+        })
+    }
 }

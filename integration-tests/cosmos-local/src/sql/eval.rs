@@ -17,14 +17,7 @@ enum Scope<'a> {
 
 /// Runs a query over `documents`: filter, order, project, fold, deduplicate, cut.
 pub(super) fn run(query: &Query, documents: impl Iterator<Item = Value>) -> Vec<Value> {
-    let mut matching: Vec<Value> = documents
-        .filter(|document| {
-            query
-                .filter
-                .as_ref()
-                .is_none_or(|filter| eval(filter, Scope::Document(document)) == Some(Value::Bool(true)))
-        })
-        .collect();
+    let mut matching: Vec<Value> = documents.filter(|document| matches(query, document)).collect();
     if !query.order_by.is_empty() {
         order(query, &mut matching);
     }
@@ -54,6 +47,20 @@ pub(super) fn run(query: &Query, documents: impl Iterator<Item = Value>) -> Vec<
         results.truncate(top);
     }
     results
+}
+
+/// The result of one document, without the window; none when the filter leaves it out.
+pub(super) fn result(query: &Query, document: &Value) -> Option<Value> {
+    if matches(query, document) {
+        project(&query.selection, Scope::Document(document))
+    } else {
+        None
+    }
+}
+
+fn matches(query: &Query, document: &Value) -> bool {
+    let holds = |filter| eval(filter, Scope::Document(document)) == Some(Value::Bool(true));
+    query.filter.as_ref().is_none_or(holds)
 }
 
 fn order(query: &Query, documents: &mut Vec<Value>) {

@@ -65,6 +65,27 @@ impl Statement {
             && !query.group_by
     }
 
+    /// Whether each document gives at most one result by itself, in the order of the documents: then a page can be
+    /// made from where the last one ended. Sorting, folding and deduplicating need all documents.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        let query = &self.0;
+        query.order_by.is_empty() && !query.distinct && !query.group_by && !query.aggregates()
+    }
+
+    /// The result of one document of a query that [streams](Self::streams), leaving its window aside.
+    #[must_use]
+    pub fn result(&self, document: &Value) -> Option<Value> {
+        eval::result(&self.0, document)
+    }
+
+    /// How many results are skipped and how many are wanted after that.
+    #[must_use]
+    pub fn window(&self) -> (usize, usize) {
+        let (offset, limit) = self.0.window.unwrap_or((0, usize::MAX));
+        (offset, self.0.top.map_or(limit, |top| top.min(limit)))
+    }
+
     /// Runs the query over documents and returns its results in order.
     ///
     /// # Errors

@@ -122,6 +122,23 @@ fn only_a_plain_scan_is_one() {
     assert!(!plain("SELECT TOP 1 * FROM c"));
 }
 
+#[test]
+fn streams_what_needs_no_other_document() {
+    let streams = |text| Statement::parse(text, &[]).unwrap().streams();
+    assert!(streams("SELECT VALUE c.n FROM c WHERE c.n > 1 OFFSET 1 LIMIT 2"));
+    for text in [
+        "SELECT * FROM c ORDER BY c.n",
+        "SELECT DISTINCT VALUE c.n FROM c",
+        "SELECT VALUE COUNT(1) FROM c",
+    ] {
+        assert!(!streams(text), "{text}");
+    }
+    let statement = Statement::parse("SELECT TOP 2 VALUE c.n FROM c WHERE c.city = 'Rome'", &[]).unwrap();
+    let results: Vec<_> = documents().iter().map(|document| statement.result(document)).collect();
+    assert_eq!(results, [Some(json!(3)), None, Some(json!(2))]);
+    assert_eq!(statement.window(), (0, 2));
+}
+
 const FEATURES: &str = "Distinct, OrderBy,MultipleOrderBy,Top,OffsetAndLimit,Aggregate";
 
 fn rewritten(text: &str) -> String {
