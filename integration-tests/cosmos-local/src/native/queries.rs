@@ -93,6 +93,8 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
         documents.push(Arc::clone(document));
         true
     })?;
+    // Of items that sort alike the older comes first; clients rely on it when they resume a sorted query.
+    documents.sort_unstable_by_key(|document| document.ordinal);
     let values = documents
         .iter()
         .filter_map(|document| serde_json::from_slice(&document.json).ok());

@@ -63,7 +63,11 @@ fn matches(query: &Query, document: &Value) -> bool {
     query.filter.as_ref().is_none_or(holds)
 }
 
+/// Sorts; documents that sort alike stay in their order, or in the reverse of it where the first key descends.
 fn order(query: &Query, documents: &mut Vec<Value>) {
+    if query.order_by.first().is_some_and(|key| key.descending) {
+        documents.reverse();
+    }
     let mut keyed: Vec<(Vec<Option<Value>>, Value)> = std::mem::take(documents)
         .into_iter()
         .map(|document| {

@@ -86,7 +86,7 @@ impl Statement {
         (offset, self.0.top.map_or(limit, |top| top.min(limit)))
     }
 
-    /// Runs the query over documents and returns its results in order.
+    /// Runs the query over documents, which come oldest first, and returns its results in order.
     ///
     /// # Errors
     /// When it has a `GROUP BY`, which only the parser knows.

@@ -62,6 +62,8 @@ fn parameters_are_values() {
 fn orders_and_windows() {
     assert_eq!(ids("SELECT * FROM c ORDER BY c.n"), ["b", "c", "a"]);
     assert_eq!(ids("SELECT * FROM c ORDER BY c.city DESC, c.n ASC"), ["c", "a", "b"]);
+    assert_eq!(ids("SELECT * FROM c ORDER BY c.city"), ["b", "a", "c"]);
+    assert_eq!(ids("SELECT * FROM c ORDER BY c.city DESC"), ["c", "a", "b"]);
     assert_eq!(ids("SELECT * FROM c ORDER BY c.n OFFSET 1 LIMIT 1"), ["c"]);
     assert_eq!(ids("SELECT TOP 2 * FROM c ORDER BY c.n DESC"), ["a", "c"]);
     assert_eq!(ids("SELECT * FROM c OFFSET 3 LIMIT 0"), Vec::<String>::new());
