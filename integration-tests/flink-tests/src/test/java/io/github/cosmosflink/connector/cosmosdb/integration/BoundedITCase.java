@@ -3,6 +3,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Change;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.CommittedChanges;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Mappers;
@@ -22,12 +23,14 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A bounded job ends at what was the latest change when it started. */
+@ExtendWith(CancelJobs.class)
 class BoundedITCase {
 
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();

@@ -3,31 +3,28 @@ package io.github.cosmosflink.connector.cosmosdb.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.ReadJob;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.RunningJob;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.TestAccount;
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.TestCluster;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.TestContainer;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Writer;
 import java.nio.file.Path;
-import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is in a container and what comes to it arrives, each change once and in order. */
+@ExtendWith(CancelJobs.class)
 class ReadingITCase {
 
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();
 
-    @RegisterExtension
-    static final MiniClusterExtension CLUSTER =
-            new MiniClusterExtension(
-                    new MiniClusterResourceConfiguration.Builder()
-                            .setNumberTaskManagers(2)
-                            .setNumberSlotsPerTaskManager(2)
-                            .build());
+    @RegisterExtension static final MiniClusterExtension CLUSTER = TestCluster.create();
 
     @TempDir private Path directory;
 

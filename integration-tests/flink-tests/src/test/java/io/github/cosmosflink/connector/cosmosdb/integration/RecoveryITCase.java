@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Await;
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Mappers;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.ReadJob;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.RunningJob;
@@ -16,12 +17,14 @@ import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.test.junit5.InjectMiniCluster;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Failures and restores between checkpoints, at any parallelism, lose and repeat nothing. */
+@ExtendWith(CancelJobs.class)
 class RecoveryITCase {
 
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();

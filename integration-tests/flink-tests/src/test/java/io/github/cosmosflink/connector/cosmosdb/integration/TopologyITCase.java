@@ -3,6 +3,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Change;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Mappers;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.ReadJob;
@@ -17,12 +18,14 @@ import java.util.stream.Collectors;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Partitions that are split and merged under a job, and while none runs. */
+@ExtendWith(CancelJobs.class)
 class TopologyITCase {
 
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();
@@ -51,12 +54,12 @@ class TopologyITCase {
                         .through(Mappers.slowAndFailing(200_000))
                         .parallelism(parallelism)
                         .submit();
+        // Far from the feed's end, at its end, and while there are changes.
+        job.awaitCommitted(300);
+        container.split(lockMillis);
+        job.awaitAllOf(container);
+        container.split(lockMillis);
         try (Writer writer = Writer.start(container, 40)) {
-            job.awaitCommitted(300);
-            // Once behind the feed's end, once at it, and children again.
-            container.split(lockMillis);
-            job.awaitAllOf(container);
-            container.split(lockMillis);
             container.split(lockMillis);
             writer.awaitRounds(50);
         }
@@ -115,6 +118,7 @@ class TopologyITCase {
             container.split("1", 0);
             writer.awaitRounds(20);
         }
+        // A child as well: the range has three successors then.
         container.split(0);
         RunningJob second =
                 new ReadJob(container.source().pageSize(300).build(), output)
@@ -126,7 +130,8 @@ class TopologyITCase {
         try (Writer writer = Writer.start(container, 40)) {
             writer.awaitRounds(5);
         }
-        // The children themselves are restored.
+        // Children are restored and split.
+        container.split(0);
         RunningJob third =
                 new ReadJob(container.source().build(), output).restoredFrom(another).submit();
         third.awaitAllOf(container);

@@ -95,12 +95,22 @@ public final class LocalServer implements AutoCloseable {
         }
     }
 
-    /** Makes the next {@code count} requests of a kind misbehave, see the server's README. */
-    public void fault(String operation, int count, String kind, int status, int subStatus)
+    /**
+     * Answers the next {@code count} requests of a kind by a status; kinds: the server's README.
+     */
+    public void status(String operation, int count, int status, int subStatus)
+            throws IOException, InterruptedException {
+        ObjectNode fault = JSON.createObjectNode();
+        fault.put("operation", operation).put("count", count).put("kind", "status");
+        fault.put("status", status).put("subStatus", subStatus);
+        post("faults", fault);
+    }
+
+    /** Breaks the answers to the next {@code count} requests: reset, truncate or refuse. */
+    public void broken(String operation, int count, String kind)
             throws IOException, InterruptedException {
         ObjectNode fault = JSON.createObjectNode();
         fault.put("operation", operation).put("count", count).put("kind", kind);
-        fault.put("status", status).put("subStatus", subStatus);
         post("faults", fault);
     }
 

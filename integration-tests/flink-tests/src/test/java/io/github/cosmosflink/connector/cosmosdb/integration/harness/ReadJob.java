@@ -62,6 +62,7 @@ public final class ReadJob {
 
     public RunningJob submit() throws Exception {
         Files.createDirectories(output);
+        ToLine.reset();
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(configuration);
         env.setParallelism(parallelism);
@@ -70,7 +71,7 @@ public final class ReadJob {
                 .map(mapper)
                 .returns(Change.class)
                 .uid("mapper")
-                .map(Change::toLine)
+                .map(new ToLine())
                 .uid("lines")
                 .sinkTo(
                         FileSink.forRowFormat(
@@ -80,6 +81,6 @@ public final class ReadJob {
                                 .withRollingPolicy(OnCheckpointRollingPolicy.build())
                                 .build())
                 .uid("files");
-        return new RunningJob(env.executeAsync(), output);
+        return CancelJobs.submitted(new RunningJob(env.executeAsync(), output));
     }
 }

@@ -31,10 +31,20 @@ public final class RunningJob {
         return client.getJobStatus().get();
     }
 
-    /** Waits until the last version of every item written so far is committed. */
+    /**
+     * Waits until the last version of every item written so far is committed. For a container that
+     * nobody writes meanwhile: of an item that is updated, older versions may never come.
+     */
     public void awaitAllOf(TestContainer container) throws Exception {
         List<Write> writes = container.writes();
         await(committed -> committed.lost(writes).isEmpty(), () -> "lost " + lost(writes));
+    }
+
+    /** Waits until a checkpoint that was begun from now on has completed. */
+    public void awaitCheckpoint() throws Exception {
+        long before = ToLine.lastCompletedCheckpoint();
+        // One may be under way and have passed the source.
+        Await.until("a checkpoint", () -> ToLine.lastCompletedCheckpoint() > before + 1);
     }
 
     /** Waits until so many changes are committed. */
@@ -98,8 +108,9 @@ public final class RunningJob {
         throw new AssertionError("the job ended without a failure");
     }
 
-    public void cancel() throws Exception {
+    void cancel() throws Exception {
         client.cancel().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        Await.until("the job to be cancelled", () -> status().isGloballyTerminalState());
     }
 
     /**

@@ -89,6 +89,15 @@ public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
         return createContainer("container-" + UUID.randomUUID(), partitions);
     }
 
+    /** A new container of one partition with so many request units a second. */
+    public TestContainer createThrottledContainer(int throughput) throws Exception {
+        String name = "container-" + UUID.randomUUID();
+        ObjectNode container = LocalServer.JSON.createObjectNode();
+        container.put("database", database).put("container", name).put("throughput", throughput);
+        local().post("containers", container);
+        return new TestContainer(this, name);
+    }
+
     TestContainer createContainer(String name, int partitions) throws Exception {
         ObjectNode container = LocalServer.JSON.createObjectNode();
         if (local != null) {

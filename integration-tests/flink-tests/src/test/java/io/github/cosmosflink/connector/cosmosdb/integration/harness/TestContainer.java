@@ -10,7 +10,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A container that a test writes into. Keeps a journal of its writes for accounts that have no log
@@ -153,6 +155,15 @@ public final class TestContainer {
                 .get("partitions")
                 .forEach(partition -> ids.add(partition.get("id").asText()));
         return ids;
+    }
+
+    /** Which physical partition took the last write of each partition key. */
+    public Map<String, String> partitionOfKeys() throws IOException, InterruptedException {
+        Map<String, String> partitions = new HashMap<>();
+        for (JsonNode line : account.local().lines(admin("log") + "?from=1&limit=10000000")) {
+            partitions.put(line.get("pk").get(0).asText(), line.get("partition").asText());
+        }
+        return partitions;
     }
 
     private String admin(String action) {

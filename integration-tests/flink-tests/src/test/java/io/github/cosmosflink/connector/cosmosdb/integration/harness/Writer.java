@@ -55,7 +55,7 @@ public final class Writer implements AutoCloseable {
     }
 
     /** Waits until it has gone so many more rounds. */
-    public void awaitRounds(int more) throws Exception {
+    public void awaitRounds(int more) throws InterruptedException {
         int goal = rounds.get() + more;
         while (rounds.get() < goal && failure == null) {
             Thread.sleep(1);
@@ -64,15 +64,17 @@ public final class Writer implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws InterruptedException {
         closed = true;
         thread.join();
         rethrow();
     }
 
-    private void rethrow() throws Exception {
+    private void rethrow() {
         if (failure != null) {
-            throw failure;
+            // Another exception each time: it may be thrown out of a block whose close throws it
+            // again.
+            throw new IllegalStateException("the writer has failed", failure);
         }
     }
 }
