@@ -97,6 +97,8 @@ impl Drain {
             let mut request = self
                 .request("docs")?
                 .header("a-im", "Incremental Feed")
+                // As the SDK does: items in envelopes.
+                .header("x-ms-cosmos-changefeed-wire-format-version", "2021-09-15")
                 .header("x-ms-documentdb-partitionkeyrangeid", range)
                 .header("x-ms-max-item-count", self.arguments.page_size);
             if let Some(position) = &position {
