@@ -294,8 +294,9 @@ fn start_from(start: Start) -> Result<ChangeFeedStartFrom> {
     Ok(match start {
         Start::Beginning => ChangeFeedStartFrom::Beginning,
         Start::Now => ChangeFeedStartFrom::Now,
+        // The wire has seconds and means those after the one that it names: the second before loses nothing.
         Start::At(millis) => ChangeFeedStartFrom::PointInTime(
-            OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).map_err(|e| {
+            OffsetDateTime::from_unix_timestamp(millis.div_euclid(1000).saturating_sub(1)).map_err(|e| {
                 Error::new(
                     Code::ConfigurationInvalid,
                     format!("option 'startFrom.epochMillis': found '{millis}', accepted: a time of the calendar ({e})"),

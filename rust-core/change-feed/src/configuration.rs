@@ -23,7 +23,7 @@ pub enum Start {
     Beginning,
     /// Changes from the moment of discovery on; resolved to a token there.
     Now,
-    /// Changes from a point in time on, milliseconds since the epoch; the service rounds to seconds.
+    /// Changes of the second of a point in time and later, milliseconds since the epoch. The service is exact to some seconds.
     At(i64),
 }
 

@@ -84,6 +84,15 @@ impl TestServer {
         self.admin("POST", "faults", fault);
     }
 
+    /// Every write that the server made, oldest first.
+    pub fn log(&self) -> Vec<Value> {
+        let url = format!("{}containers/{DATABASE}/{CONTAINER}/log", self.server().admin());
+        let text = self
+            .runtime
+            .block_on(async { self.http.get(url).send().await.unwrap().text().await.unwrap() });
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// How many requests are still to fail.
     pub fn faults_left(&self) -> u64 {
         let rules = self.admin("GET", "faults", Value::Null);

@@ -116,6 +116,22 @@ fn now_is_pinned_at_discovery() {
 }
 
 #[test]
+fn a_point_in_time_includes_the_changes_of_its_second() {
+    let server = TestServer::with_container(1);
+    let container = server.container();
+    server.upsert(&container, "a", "1", 0);
+    let seconds = server.log()[0]["ts"].as_i64().unwrap();
+    for (millis, expected) in [(seconds * 1000 + 999, 1), ((seconds + 2) * 1000, 0)] {
+        let mut reader =
+            Reader::open(&server.configuration(json!({"startFrom": {"kind": "AT", "epochMillis": millis}})));
+        reader.start_all();
+        let mut seen = 0;
+        reader.read_until_idle(|_| seen += 1);
+        assert_eq!(seen, expected, "from {millis}");
+    }
+}
+
+#[test]
 fn a_bounded_read_ends_where_the_container_was_at_discovery() {
     let server = TestServer::with_container(3);
     server.load(500);
