@@ -190,7 +190,7 @@ impl Client {
 
 async fn open_driver(configuration: &Configuration) -> std::result::Result<Arc<CosmosDriver>, CosmosError> {
     let pool = ConnectionPoolOptions::builder()
-        .with_server_certificate_validation(if configuration.accept_invalid_certificates {
+        .with_server_certificate_validation(if configuration.trust_emulator_certificates {
             ServerCertificateValidation::RequiredUnlessEmulator
         } else {
             ServerCertificateValidation::Required

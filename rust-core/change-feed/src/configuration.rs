@@ -60,7 +60,7 @@ pub struct Configuration {
     pub items_without_lsn: ItemsWithoutLsn,
     pub startup_timeout: Duration,
     pub request_timeout: Duration,
-    pub accept_invalid_certificates: bool,
+    pub trust_emulator_certificates: bool,
     pub application_name: String,
 }
 
@@ -112,10 +112,16 @@ impl Configuration {
             "PAGE" => ItemsWithoutLsn::Page,
             found => return Err(invalid("itemsWithoutLsn", found, "FAIL or PAGE")),
         };
-        let accept_invalid_certificates = match options.text("certificateValidation")?.as_str() {
+        let trust_emulator_certificates = match options.text("certificateValidation")?.as_str() {
             "REQUIRED" => false,
-            "DISABLED" => true,
-            found => return Err(invalid("certificateValidation", found, "REQUIRED or DISABLED")),
+            "REQUIRED_UNLESS_EMULATOR" => true,
+            found => {
+                return Err(invalid(
+                    "certificateValidation",
+                    found,
+                    "REQUIRED or REQUIRED_UNLESS_EMULATOR",
+                ));
+            }
         };
         let idle_poll_max = options.millis("idlePollMaxMillis", u64::MAX)?;
         let read = Self {
@@ -138,7 +144,7 @@ impl Configuration {
             items_without_lsn,
             startup_timeout: options.millis("startupTimeoutMillis", u64::MAX)?,
             request_timeout: options.millis("requestTimeoutMillis", u64::MAX)?,
-            accept_invalid_certificates,
+            trust_emulator_certificates,
             application_name: options.text("applicationName")?,
         };
         options.none_left()?;

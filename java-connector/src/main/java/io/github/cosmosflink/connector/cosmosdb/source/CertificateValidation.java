@@ -8,6 +8,9 @@ import org.apache.flink.annotation.PublicEvolving;
 public enum CertificateValidation {
     /** An untrusted certificate is refused. */
     REQUIRED,
-    /** Any certificate is accepted: for local servers and emulators only. */
-    DISABLED
+    /**
+     * Any certificate is accepted of a loopback host, or of the host that the environment variable
+     * {@code AZURE_COSMOS_EMULATOR_HOST} names; elsewhere an untrusted one is refused.
+     */
+    REQUIRED_UNLESS_EMULATOR
 }

@@ -192,7 +192,7 @@ public final class CosmosDBSourceBuilder<T> {
                 CosmosDBSourceOptions.CERTIFICATE_VALIDATION,
                 certificateValidation,
                 certificateValidation != null,
-                "REQUIRED or DISABLED");
+                "REQUIRED or REQUIRED_UNLESS_EMULATOR");
         checkDuration(CosmosDBSourceOptions.STARTUP_TIMEOUT, startupTimeout);
         checkDuration(CosmosDBSourceOptions.REQUEST_TIMEOUT, requestTimeout);
         check(

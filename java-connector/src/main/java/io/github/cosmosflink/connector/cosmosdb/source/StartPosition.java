@@ -42,9 +42,10 @@ public final class StartPosition implements Serializable {
     }
 
     /**
-     * Only what changed at or after a point in time. The service resolves it to about five seconds.
+     * What changed in the second of a point in time, or later. The service resolves it to about
+     * five seconds.
      *
-     * @param instant not before the epoch; used with millisecond precision
+     * @param instant not before the epoch
      */
     public static StartPosition at(Instant instant) {
         Objects.requireNonNull(instant, "instant");

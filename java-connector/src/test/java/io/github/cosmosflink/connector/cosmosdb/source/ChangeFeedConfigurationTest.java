@@ -28,7 +28,7 @@ class ChangeFeedConfigurationTest {
                                 .maxBytesInFlight(MemorySize.ofMebiBytes(8))
                                 .idlePollInterval(Duration.ofMillis(5), Duration.ofMillis(6))
                                 .itemsWithoutLsn(ItemsWithoutLsn.PAGE)
-                                .certificateValidation(CertificateValidation.DISABLED)
+                                .certificateValidation(CertificateValidation.REQUIRED_UNLESS_EMULATOR)
                                 .startupTimeout(Duration.ofSeconds(7))
                                 .requestTimeout(Duration.ofSeconds(8))
                                 .applicationName("app"));
@@ -48,7 +48,7 @@ class ChangeFeedConfigurationTest {
                                         + "\"itemsWithoutLsn\":\"PAGE\","
                                         + "\"startupTimeoutMillis\":7000,"
                                         + "\"requestTimeoutMillis\":8000,"
-                                        + "\"certificateValidation\":\"DISABLED\","
+                                        + "\"certificateValidation\":\"REQUIRED_UNLESS_EMULATOR\","
                                         + "\"applicationName\":\"app\"}"));
     }
 
