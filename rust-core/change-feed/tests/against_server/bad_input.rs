@@ -2,6 +2,7 @@
 //! What a user gets wrong, and what the answer names.
 
 use change_feed::{Code, Session};
+use cosmos_local::server::Options;
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -45,6 +46,24 @@ fn an_endpoint_that_nobody_serves_is_given_up_after_the_startup_timeout() {
     );
     assert_eq!(error.code, Code::EndpointUnreachable, "{error}");
     assert!(error.message.contains("option 'endpoint'"), "{error}");
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_an_emulators() {
+    let server = TestServer::start_with(Options {
+        tls: true,
+        ..Options::local()
+    });
+    server.create_container(1);
+    server.load(10);
+    let error = discovery_error(&server, json!({"startupTimeoutMillis": 300}));
+    assert_eq!(error.code, Code::EndpointUnreachable, "{error}");
+    let changes = json!({"certificateValidation": "REQUIRED_UNLESS_EMULATOR"});
+    let mut reader = Reader::open(&server.configuration(changes));
+    reader.start_all();
+    let mut seen = 0;
+    reader.read_until_idle(|_| seen += 1);
+    assert_eq!(seen, 10);
 }
 
 #[test]

@@ -29,14 +29,22 @@ pub struct TestServer {
 
 impl TestServer {
     pub fn start() -> Self {
+        Self::start_with(Options::local())
+    }
+
+    pub fn start_with(options: Options) -> Self {
         let runtime = Runtime::new().unwrap();
         let server = runtime
-            .block_on(Server::start(Options::local(), Arc::new(NativeEngine::default())))
+            .block_on(Server::start(options, Arc::new(NativeEngine::default())))
             .unwrap();
         Self {
             runtime,
             server: Some(server),
-            http: reqwest::Client::new(),
+            // The admin interface of a TLS server has the same certificate, which is nobody's business here.
+            http: reqwest::Client::builder()
+                .tls_danger_accept_invalid_certs(true)
+                .build()
+                .unwrap(),
         }
     }
 
