@@ -5,8 +5,9 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedExcepti
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
-import java.io.UncheckedIOException;
+import java.io.IOException;
 import java.util.stream.Collectors;
+import javax.annotation.Nullable;
 import org.apache.flink.connector.base.source.reader.RecordsWithSplitIds;
 import org.apache.flink.connector.base.source.reader.splitreader.SplitReader;
 import org.apache.flink.connector.base.source.reader.splitreader.SplitsAddition;
@@ -15,6 +16,10 @@ import org.apache.flink.connector.base.source.reader.splitreader.SplitsChange;
 /**
  * Takes pages from the session for Flink's fetcher thread. Only borrows the session: Flink closes
  * an idle split reader while its pages are still queued, and makes another when splits come.
+ *
+ * <p>A failure goes the way of the pages, through Flink's queue. Thrown here it would end the
+ * fetcher, and Flink notifies the task of that in a way that gets lost when the task is just about
+ * to find the queue empty: the job would run on and read nothing.
  */
 final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSplit> {
 
@@ -24,13 +29,27 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
     private final ChangeFeedSession session;
     private final RangeSplits rangeSplits;
 
+    /** Nothing is read after it. */
+    @Nullable private Exception failure;
+
     CosmosDBSplitReader(ChangeFeedSession session, RangeSplits rangeSplits) {
         this.session = session;
         this.rangeSplits = rangeSplits;
     }
 
     @Override
-    public RecordsWithSplitIds<CommitGroup> fetch() throws ChangeFeedException {
+    public RecordsWithSplitIds<CommitGroup> fetch() {
+        if (failure == null) {
+            try {
+                return next();
+            } catch (ChangeFeedException | RuntimeException e) {
+                failure = e;
+            }
+        }
+        return PageRecords.failed(failure);
+    }
+
+    private PageRecords next() throws ChangeFeedException {
         ChangeFeedPage page = session.poll(POLL_TIMEOUT_MILLIS);
         if (page == null) {
             return PageRecords.none();
@@ -69,8 +88,8 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
                     change.splits().stream()
                             .map(CosmosDBSplit::toSnapshot)
                             .collect(Collectors.toList()));
-        } catch (ChangeFeedException e) {
-            throw new UncheckedIOException("cannot read " + change.splits(), e);
+        } catch (ChangeFeedException | RuntimeException e) {
+            failure = new IOException("cannot read " + change.splits(), e);
         }
     }
 

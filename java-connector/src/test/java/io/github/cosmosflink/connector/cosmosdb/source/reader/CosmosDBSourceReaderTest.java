@@ -26,6 +26,8 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.connector.base.source.reader.RecordsWithSplitIds;
+import org.apache.flink.connector.base.source.reader.splitreader.SplitsAddition;
 import org.apache.flink.connector.testutils.source.reader.TestingReaderContext;
 import org.apache.flink.core.io.InputStatus;
 import org.apache.flink.metrics.groups.OperatorIOMetricGroup;
@@ -278,6 +280,33 @@ class CosmosDBSourceReaderTest {
                 .rootCause()
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("x:0");
+    }
+
+    /**
+     * An exception out of a fetcher reaches the task by a notification that can get lost between
+     * its look for errors and its look into the queue.
+     */
+    @Test
+    void aFailureGoesThroughTheQueue() throws Exception {
+        ChangeFeedException failure =
+                new ChangeFeedException("CONTAINER_NOT_FOUND", "gone", 404, 0, null, false);
+        session.fail(failure);
+        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new RangeSplits());
+
+        RecordsWithSplitIds<CommitGroup> records = splitReader.fetch();
+
+        assertThatThrownBy(records::nextSplit).hasRootCause(failure).hasMessageContaining("gone");
+    }
+
+    @Test
+    void aRefusedPositionGoesThroughTheQueue() throws Exception {
+        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new RangeSplits());
+        CosmosDBSplit bad = CosmosDBSplit.of(new SplitSnapshot("bad", "[bad)", "x:0".getBytes()));
+        splitReader.handleSplitsChanges(new SplitsAddition<>(List.of(bad)));
+
+        RecordsWithSplitIds<CommitGroup> records = splitReader.fetch();
+
+        assertThatThrownBy(records::nextSplit).hasMessageContaining("cannot read [bad [bad)]");
     }
 
     /** Flink's own way to the split reader skips splits that are still on their way to it. */
