@@ -57,41 +57,37 @@ class TroubleITCase {
 
     @AfterEach
     void calm() throws Exception {
-        server.clearFaults();
+        // Without a server the test was skipped.
+        if (server != null) {
+            server.clearFaults();
+        }
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "503, 0",
-        "429, 3200",
-        "410, 0",
-        "410, 1002",
-        "410, 1007",
-        "408, 0",
-        "449, 0",
-        "500, 20206"
-    })
+    @CsvSource({"503, 0", "429, 3200", "410, 0", "410, 1002", "410, 1007", "408, 0", "500, 20206"})
     void readsThatAreRefused(int status, int subStatus) throws Exception {
-        readsThatFail(() -> server.status("changefeed", MANY, status, subStatus));
+        // A throttled read is one request, of others the driver sends several.
+        readsThatFail(
+                () -> server.status("changefeed", MANY, status, subStatus), status == 429 ? 4 : 12);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"reset", "truncate", "refuse"})
     void answersThatBreakOff(String kind) throws Exception {
-        readsThatFail(() -> server.broken("changefeed", MANY, kind));
+        readsThatFail(() -> server.broken("changefeed", MANY, kind), 12);
     }
 
     private interface Trouble {
         void begin() throws Exception;
     }
 
-    private void readsThatFail(Trouble trouble) throws Exception {
+    private void readsThatFail(Trouble trouble, int requests) throws Exception {
         try (CapturedLog log = new CapturedLog()) {
             RunningJob job = start(container.source().pageSize(50).build());
             job.awaitAllOf(container);
             trouble.begin();
             container.upsert("meanwhile", "pk-0");
-            awaitRequests(5);
+            awaitRequests(requests);
             Await.until("the log's line", () -> !log.with(BEGINS).isEmpty());
             server.clearFaults();
             end(job);
@@ -107,6 +103,7 @@ class TroubleITCase {
     private static void assertOneEpisode(CapturedLog log) {
         assertThat(log.with(BEGINS)).hasSize(1).allMatch(line -> line.startsWith("WARN"));
         assertThat(log.with(OVER)).hasSize(1);
+        assertThat(log.with(OVER + " 1 failed")).as("more than one failure").isEmpty();
     }
 
     /** From the first request on: discovery and connecting have their own patience. */
@@ -161,6 +158,8 @@ class TroubleITCase {
             server.freeze();
             try {
                 Await.until("a failed read", () -> !log.with(BEGINS).isEmpty());
+                // Some attempts longer.
+                Thread.sleep(1_500);
             } finally {
                 server.thaw();
             }
