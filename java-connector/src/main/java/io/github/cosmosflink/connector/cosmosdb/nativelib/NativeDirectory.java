@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.nativelib;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -31,6 +32,7 @@ final class NativeDirectory {
     private static final Set<PosixFilePermission> OWNER_ONLY =
             PosixFilePermissions.fromString("rwx------");
     private static final int HASH_CHARACTERS = 32;
+    private static final int COMPARED_AT_ONCE = 64 * 1024;
 
     private final Path path;
 
@@ -100,7 +102,7 @@ final class NativeDirectory {
                                 hash(content),
                                 name.substring(dot)));
         try {
-            if (Arrays.equals(Files.readAllBytes(file), content)) {
+            if (holds(file, content)) {
                 return file;
             }
             LOG.warn("{} does not hold what its name says and is replaced", file);
@@ -133,6 +135,26 @@ final class NativeDirectory {
             throw e;
         }
         return file;
+    }
+
+    /**
+     * Compares piece by piece: the JDK reads a large array through a native buffer of the same
+     * size, which the C library then keeps for each thread that ever did it.
+     */
+    private static boolean holds(Path file, byte[] content) throws IOException {
+        byte[] piece = new byte[COMPARED_AT_ONCE];
+        try (InputStream in = Files.newInputStream(file)) {
+            int compared = 0;
+            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+                int end = compared + read;
+                if (end > content.length
+                        || !Arrays.equals(piece, 0, read, content, compared, end)) {
+                    return false;
+                }
+                compared = end;
+            }
+            return compared == content.length;
+        }
     }
 
     private static String hash(byte[] content) {
