@@ -28,7 +28,8 @@ class ChangeFeedConfigurationTest {
                                 .maxBytesInFlight(MemorySize.ofMebiBytes(8))
                                 .idlePollInterval(Duration.ofMillis(5), Duration.ofMillis(6))
                                 .itemsWithoutLsn(ItemsWithoutLsn.PAGE)
-                                .certificateValidation(CertificateValidation.REQUIRED_UNLESS_EMULATOR)
+                                .certificateValidation(
+                                        CertificateValidation.REQUIRED_UNLESS_EMULATOR)
                                 .startupTimeout(Duration.ofSeconds(7))
                                 .requestTimeout(Duration.ofSeconds(8))
                                 .applicationName("app"));

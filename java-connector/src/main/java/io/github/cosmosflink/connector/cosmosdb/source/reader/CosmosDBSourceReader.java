@@ -51,6 +51,7 @@ public final class CosmosDBSourceReader<T>
 
     private final ChangeFeedSession session;
     private final RangeSplits rangeSplits;
+    private final LastingFetcherManager fetcherManager;
 
     /** Where the task emits; Flink passes it with each poll. */
     private ReaderOutput<T> output;
@@ -58,15 +59,17 @@ public final class CosmosDBSourceReader<T>
     private CosmosDBSourceReader(
             ChangeFeedSession session,
             RangeSplits rangeSplits,
+            LastingFetcherManager fetcherManager,
             CosmosDBDeserializationSchema<T> deserializer,
             SourceReaderContext context) {
         super(
-                () -> new CosmosDBSplitReader(session, rangeSplits),
+                fetcherManager,
                 new CosmosDBRecordEmitter<>(deserializer, context.metricGroup().getIOMetricGroup()),
                 context.getConfiguration(),
                 context);
         this.session = session;
         this.rangeSplits = rangeSplits;
+        this.fetcherManager = fetcherManager;
     }
 
     /**
@@ -85,7 +88,13 @@ public final class CosmosDBSourceReader<T>
         deserializer.open(initialization(context));
         ChangeFeedSession session = backend.open(configuration.toJson());
         ChangeFeedGauges.register(context.metricGroup(), session);
-        return new CosmosDBSourceReader<>(session, new RangeSplits(), deserializer, context);
+        RangeSplits rangeSplits = new RangeSplits();
+        LastingFetcherManager fetcherManager =
+                new LastingFetcherManager(
+                        () -> new CosmosDBSplitReader(session, rangeSplits),
+                        context.getConfiguration());
+        return new CosmosDBSourceReader<>(
+                session, rangeSplits, fetcherManager, deserializer, context);
     }
 
     private static DeserializationSchema.InitializationContext initialization(
@@ -131,6 +140,13 @@ public final class CosmosDBSourceReader<T>
                 handOver(parentId, children);
             }
         }
+        fetcherManager.splitsFinished(finished.size());
+    }
+
+    @Override
+    public void notifyNoMoreSplits() {
+        fetcherManager.noMoreSplits();
+        super.notifyNoMoreSplits();
     }
 
     private void handOver(String parentId, List<CosmosDBSplit> children) {

@@ -14,8 +14,8 @@ import org.apache.flink.connector.base.source.reader.splitreader.SplitsAddition;
 import org.apache.flink.connector.base.source.reader.splitreader.SplitsChange;
 
 /**
- * Takes pages from the session for Flink's fetcher thread. Only borrows the session: Flink closes
- * an idle split reader while its pages are still queued, and makes another when splits come.
+ * Takes pages from the session for Flink's fetcher thread. Only borrows the session: Flink closes a
+ * split reader while its pages are still queued or being emitted.
  *
  * <p>A failure goes the way of the pages, through Flink's queue. Thrown here it would end the
  * fetcher, and Flink notifies the task of that in a way that gets lost when the task is just about

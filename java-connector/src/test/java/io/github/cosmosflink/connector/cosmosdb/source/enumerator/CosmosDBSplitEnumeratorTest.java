@@ -18,6 +18,7 @@ import java.util.stream.Collectors;
 import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.connector.testutils.source.reader.TestingSplitEnumeratorContext;
 import org.apache.flink.connector.testutils.source.reader.TestingSplitEnumeratorContext.SplitAssignmentState;
+import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.FlinkRuntimeException;
 import org.junit.jupiter.api.Test;
 
@@ -231,6 +232,21 @@ class CosmosDBSplitEnumeratorTest {
         context.triggerAllActions();
 
         assertThat(model.lastSession().isClosed()).isTrue();
-        assertThat(enumerator.snapshotState(1).entries()).isEmpty();
+        assertThatThrownBy(() -> enumerator.snapshotState(1)).isInstanceOf(FlinkException.class);
+    }
+
+    /** Its restore would pin other starts. */
+    @Test
+    void thereIsNoCheckpointBeforeTheRangesAreKnown() throws Exception {
+        CosmosDBSplitEnumerator enumerator =
+                enumerator(StopPosition.never(), new FeedRangeLedger());
+        enumerator.start();
+
+        assertThatThrownBy(() -> enumerator.snapshotState(1))
+                .isInstanceOf(FlinkException.class)
+                .hasMessageContaining("shop/orders");
+
+        context.triggerAllActions();
+        assertThat(enumerator.snapshotState(2).entries()).hasSize(3);
     }
 }

@@ -18,6 +18,7 @@ import io.github.cosmosflink.connector.cosmosdb.source.testing.ScriptedSession;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -239,13 +240,73 @@ class CosmosDBSourceReaderTest {
         turn();
         turn();
         assertThat(splitIds()).isEmpty();
-        // The idle fetcher, and its split reader, are closed by a poll that finds nothing.
-        while (reader.pollNext(output) != InputStatus.NOTHING_AVAILABLE) {}
+        drain();
 
         assign(model.root("b").group("b1"));
         turn();
 
         assertThat(output.records()).containsExactly("a1", "b1");
+    }
+
+    /**
+     * Flink's queue keeps an entry of a fetcher that was woken while it waited for room. If that
+     * fetcher is ended then and another one comes to wait, the entry is woken in its place. Flink
+     * ends a fetcher that has nothing left to read, although the end of a split that has children
+     * may still be in the queue.
+     */
+    @Test
+    void theFetcherOfAParentReadsTheChildren() throws Exception {
+        session.groupsPerPage(1);
+        FeedModel.Range parent = model.root("p");
+        model.child(parent, "c").group("c1").group("c2").group("c3").group("c4").group("c5");
+        assign(model.root("a").group("a1").group("a2").group("a3"));
+        waitForFetcher(3, "waitOnPut");
+        assign(model.root("b"));
+        waitForFetcher(3, "waitOnPut");
+        assign(parent);
+        waitForFetcher(3, "waitOnPut");
+        emit(1); // the end of a is in the fetcher's hands
+        waitForFetcher(4, "waitOnPut");
+        emit(2); // the end of b
+        waitForFetcher(5, "waitOnPut");
+        emit(3); // the end of p
+        waitForFetcher(6, "waitOnPut");
+        reader.pollNext(output); // takes the end of a
+        waitForFetcher(6, "getNextTaskUnsafe");
+
+        reader.pollNext(output); // takes the end of b
+        reader.pollNext(output); // takes the end of p
+        waitForFetcher(9, "waitOnPut");
+        emit(8);
+
+        assertThat(output.records()).endsWith("c4", "c5");
+    }
+
+    /** Waits until the session has answered so many polls and the fetcher waits in the method. */
+    private void waitForFetcher(int answers, String method) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (session.answers() != answers
+                || Arrays.stream(session.lastPoller().getStackTrace())
+                        .noneMatch(frame -> frame.getMethodName().equals(method))) {
+            assertThat(System.nanoTime())
+                    .as("%s answers, in %s", answers, method)
+                    .isLessThan(deadline);
+            Thread.onSpinWait();
+        }
+    }
+
+    /** Polls until so many records were emitted in all. */
+    private void emit(int records) throws Exception {
+        while (output.records().size() < records) {
+            turn();
+        }
+    }
+
+    /** A poll that finds nothing is where Flink's own manager ends an idle fetcher. */
+    private void drain() throws Exception {
+        while (reader.pollNext(output) != InputStatus.NOTHING_AVAILABLE) {
+            assertThat(output.records()).isNotEmpty();
+        }
     }
 
     @Test

@@ -42,10 +42,12 @@ public final class ScriptedSession implements ChangeFeedSession {
     private int groupsPerPage = 3;
     private boolean bounded = true;
     private boolean woken;
+    @Nullable private Thread lastPoller;
     private boolean closed;
     @Nullable private ChangeFeedException failure;
     private List<SplitSnapshot> lastKnown;
     private long documents;
+    private int answers;
 
     ScriptedSession(FeedModel model) {
         this.model = model;
@@ -67,6 +69,17 @@ public final class ScriptedSession implements ChangeFeedSession {
 
     public synchronized boolean isClosed() {
         return closed;
+    }
+
+    /** The thread that polled last. */
+    @Nullable
+    public synchronized Thread lastPoller() {
+        return lastPoller;
+    }
+
+    /** How many polls have brought something. */
+    public synchronized int answers() {
+        return answers;
     }
 
     public synchronized int livePages() {
@@ -125,6 +138,7 @@ public final class ScriptedSession implements ChangeFeedSession {
     @Nullable
     @Override
     public synchronized ChangeFeedPage poll(long timeoutMillis) throws ChangeFeedException {
+        lastPoller = Thread.currentThread();
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
         while (true) {
             checkOpen();
@@ -137,6 +151,7 @@ public final class ScriptedSession implements ChangeFeedSession {
             }
             ChangeFeedPage page = nextPage();
             if (page != null) {
+                answers++;
                 return page;
             }
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
