@@ -14,6 +14,7 @@ import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
 import org.apache.flink.api.connector.source.SplitsAssignment;
+import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.FlinkRuntimeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +31,7 @@ import org.slf4j.LoggerFactory;
  *   <li>{@link #handleSourceEvent} notes the splits of ranges that readers report; children stay
  *       with their reader.
  *   <li>{@link #addSplitsBack} takes back what a failed reader had not yet in a checkpoint.
- *   <li>{@link #snapshotState} is the ledger.
+ *   <li>{@link #snapshotState} is the ledger; before the ranges are known there is no checkpoint.
  * </ol>
  *
  * <p>A state wins over the start options: with one, they are not looked at.
@@ -133,8 +134,19 @@ public final class CosmosDBSplitEnumerator
         ledger.rangeSplit(subtask, rangeSplit.parentId(), rangeSplit.children());
     }
 
+    /**
+     * @throws FlinkException while a fresh start has not found the ranges: a checkpoint without
+     *     their pinned starts would let a restore pin others, and skip what changed in between.
+     *     Flink gives up this checkpoint and tries again at the next interval
+     */
     @Override
-    public CosmosDBEnumeratorState snapshotState(long checkpointId) {
+    public CosmosDBEnumeratorState snapshotState(long checkpointId) throws FlinkException {
+        if (ledger.discoveredRanges().isEmpty()) {
+            throw new FlinkException(
+                    "No checkpoint before the feed ranges of "
+                            + configuration.describeContainer()
+                            + " are discovered");
+        }
         return ledger.snapshot();
     }
 

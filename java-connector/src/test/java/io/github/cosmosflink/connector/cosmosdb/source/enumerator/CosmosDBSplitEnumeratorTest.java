@@ -174,7 +174,7 @@ class CosmosDBSplitEnumeratorTest {
     }
 
     @Test
-    void aReportedSplitIsInTheNextCheckpoint() {
+    void aReportedSplitIsInTheNextCheckpoint() throws Exception {
         CosmosDBSplitEnumerator enumerator = started(StopPosition.never());
         register(enumerator, 1);
         CosmosDBSplit parent = context.getSplitAssignments().get(1).getAssignedSplits().get(0);
