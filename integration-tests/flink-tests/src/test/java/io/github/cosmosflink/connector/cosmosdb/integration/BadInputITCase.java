@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -86,6 +87,29 @@ class BadInputITCase {
                                     .startupTimeout(Duration.ofSeconds(2)));
 
             assertThat(failure).contains("ENDPOINT_UNREACHABLE", "option 'endpoint'", endpoint);
+        }
+    }
+
+    /** Whoever sees the mistake does not want to wait for the start-up time. */
+    @Test
+    void aJobThatIsCancelledWhileItStarts() throws Exception {
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            String endpoint = "http://127.0.0.1:" + silent.getLocalPort() + "/";
+            CosmosDBSource<Change> source =
+                    ACCOUNT.createContainer(1)
+                            .source()
+                            .endpoint(endpoint)
+                            .requestTimeout(Duration.ofMinutes(10))
+                            .startupTimeout(Duration.ofMinutes(10))
+                            .build();
+
+            RunningJob job =
+                    new ReadJob(source, directory.resolve("output")).withoutRestarts().submit();
+            // It has begun to connect.
+            silent.accept();
+            job.cancel();
+
+            assertThat(job.status()).isEqualTo(JobStatus.CANCELED);
         }
     }
 

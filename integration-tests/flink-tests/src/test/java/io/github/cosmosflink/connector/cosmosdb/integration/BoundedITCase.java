@@ -110,6 +110,29 @@ class BoundedITCase {
         assertThat(CommittedChanges.in(output).changes()).hasSize(2_000);
     }
 
+    /** Of a partition with a single key, a split makes a child that has nothing to emit. */
+    @Test
+    void endsAfterASplit() throws Exception {
+        ACCOUNT.local();
+        TestContainer container = ACCOUNT.createContainer(1);
+        container.fill(1_500, 1);
+        Path output = directory.resolve("output");
+
+        RunningJob job =
+                new ReadJob(bounded(container), output)
+                        .through(Mappers.slowAndFailing(500_000))
+                        .submit();
+        job.awaitCommitted(100);
+        container.split(0);
+        job.awaitEnd();
+
+        RunningJob.assertExactlyOnce(output, container);
+        assertThat(CommittedChanges.in(output).changes())
+                .hasSize(1_500)
+                .extracting(change -> change.splitId.replaceAll(".*@", ""))
+                .contains("0", "1");
+    }
+
     /** The items that were written at the start and not since. */
     private static List<Write> untouched(List<Write> atStart, List<Write> all) {
         Map<String, Long> writesOf =

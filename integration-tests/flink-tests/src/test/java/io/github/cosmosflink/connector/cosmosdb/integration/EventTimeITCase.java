@@ -96,13 +96,14 @@ class EventTimeITCase {
     /**
      * One partition holds old documents, the other new ones; the old one is split while most of it
      * is still to be read. Without outputs of their own from the start, the children would be
-     * behind a watermark that follows the other partition alone.
+     * behind a watermark that follows the other partition alone. Broken and watched: without the
+     * call of {@code createOutputForSplit} in the source reader, records of the children are late.
      */
     @Test
     void childrenOfASplitAreNotLate() throws Exception {
         ACCOUNT.local();
         TestContainer container = ACCOUNT.createContainer(2);
-        // pk-0 and pk-3 and so on may lie anywhere: write what belongs to partition 0 first.
+        // Which keys lie in which partition, the server tells of what was written.
         Set<String> oldKeys = ConcurrentHashMap.newKeySet();
         Set<String> newKeys = ConcurrentHashMap.newKeySet();
         for (int i = 0; i < 40; i++) {

@@ -20,6 +20,10 @@ import org.junit.jupiter.params.provider.CsvSource;
  * A checkpoint in the middle of a page, items of which are updated before the restore. An updated
  * item leaves its place in the feed, so the page that is read again is shorter, and whoever counts
  * what was emitted from it skips items that were not.
+ *
+ * <p>Broken and watched: with the number of the page's items emitted so far in the place of the
+ * mark's LSN, and as many dropped at the restore (two lines in {@code cursor.rs}), 12 of these 13
+ * cases fail, by changes that are lost or never come; so do two of {@link RecoveryITCase}.
  */
 class MidPageITCase {
 

@@ -7,6 +7,7 @@ import io.github.cosmosflink.connector.cosmosdb.integration.harness.Await;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.CapturedLog;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Change;
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.LocalServer;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.ReadJob;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.RunningJob;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.TestAccount;
@@ -63,6 +64,31 @@ class StartITCase {
                         .submit();
         second.awaitCommitted(ids.size());
         ids.addAll(write(container, "after"));
+        second.awaitCommitted(ids.size());
+        second.stop(directory);
+
+        assertThat(ids(second)).containsExactlyInAnyOrderElementsOf(ids);
+    }
+
+    /** A checkpoint that completes before the start is pinned would let the restore pin another. */
+    @Test
+    void nowIsPinnedByTheFirstCheckpoint() throws Exception {
+        LocalServer server = ACCOUNT.local();
+        TestContainer container = ACCOUNT.createContainer(3);
+        Path output = directory.resolve("output");
+
+        server.latency(600);
+        RunningJob first =
+                new ReadJob(container.source().startFrom(StartPosition.now()).build(), output)
+                        .submit();
+        first.awaitCheckpoint();
+        String savepoint = first.stop(directory);
+        server.latency(0);
+        List<String> ids = write(container, "between");
+        RunningJob second =
+                new ReadJob(container.source().startFrom(StartPosition.now()).build(), output)
+                        .restoredFrom(savepoint)
+                        .submit();
         second.awaitCommitted(ids.size());
         second.stop(directory);
 

@@ -106,6 +106,11 @@ public final class LocalServer implements AutoCloseable {
         post("faults", fault);
     }
 
+    /** Every answer comes that much later. */
+    public void latency(int millis) throws IOException, InterruptedException {
+        post("latency", JSON.createObjectNode().put("millis", millis));
+    }
+
     /** Breaks the answers to the next {@code count} requests: reset, truncate or refuse. */
     public void broken(String operation, int count, String kind)
             throws IOException, InterruptedException {

@@ -108,7 +108,8 @@ public final class RunningJob {
         throw new AssertionError("the job ended without a failure");
     }
 
-    void cancel() throws Exception {
+    /** Cancels the job and waits until it has gone. */
+    public void cancel() throws Exception {
         client.cancel().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         Await.until("the job to be cancelled", () -> status().isGloballyTerminalState());
     }

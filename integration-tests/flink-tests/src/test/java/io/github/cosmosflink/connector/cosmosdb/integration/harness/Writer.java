@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration.harness;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Goes on changing a container on a thread of its own until it is closed: new items, updates of old
@@ -36,6 +37,8 @@ public final class Writer implements AutoCloseable {
         try {
             while (!closed) {
                 round(random, rounds.getAndIncrement());
+                // Faster than the slow mappers read, yet not as fast as it can.
+                LockSupport.parkNanos(1_000_000);
             }
         } catch (Exception e) {
             failure = e;
