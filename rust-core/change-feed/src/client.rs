@@ -66,6 +66,8 @@ pub enum Failure {
     },
     /// The container is not there (any more), or not under this RID.
     Missing(Error),
+    /// The range is no longer in one partition, or the list of partitions is of another moment: list them again.
+    Moved(Error),
     /// Asking again does not help.
     Fatal(Error),
 }
@@ -74,7 +76,10 @@ impl Failure {
     /// The error, whatever is to be done about it.
     pub fn into_error(self) -> Error {
         match self {
-            Failure::Transient { error, .. } | Failure::Missing(error) | Failure::Fatal(error) => error,
+            Failure::Transient { error, .. }
+            | Failure::Missing(error)
+            | Failure::Moved(error)
+            | Failure::Fatal(error) => error,
         }
     }
 }
@@ -340,9 +345,11 @@ fn describe(error: &CosmosError, code: Code) -> Error {
     }
 }
 
-/// Sub-statuses of the driver's own making, `error/status_codes.rs`: broken bodies and tokens, which no retry mends, come as
-/// 500 like the service's own passing failures do.
-const SERIALIZATION: std::ops::RangeInclusive<u32> = 20020..=20021;
+/// Sub-statuses of the driver's own making, `error/status_codes.rs`. Those that come as 500 are broken tokens, bodies and
+/// expectations, which no retry mends, though the service's own passing failures are 500, too.
+const OF_THE_DRIVER: std::ops::RangeInclusive<u32> = 20000..=20999;
+/// The exceptions: a partition split that takes long, and lists of partitions that do not fit together yet.
+const PASSING: [u32; 3] = [20206, 20302, 20307];
 
 /// Sub-statuses of the driver's own making for requests that got no answer: connection, I/O, DNS, body, HTTP/2, time.
 const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
@@ -383,7 +390,7 @@ fn sort(error: CosmosError) -> Failure {
         400 if sub == CONTAINER_RID_MISMATCH => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         410 if sub == NAME_CACHE_STALE => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         408 | 410 | 449 | 502 | 503 | 504 => transient(false),
-        500 if !SERIALIZATION.contains(&sub) => transient(false),
+        500 if !OF_THE_DRIVER.contains(&sub) || PASSING.contains(&sub) => transient(false),
         404 if sub == READ_SESSION_NOT_AVAILABLE => transient(false),
         404 => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         403 if FAILING_OVER.contains(&sub) => transient(false),

@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub lsn: Option<i64>,
     /// The physical partition that answered.
     pub partition: &'a PhysicalRange,
+    /// All physical partitions, listed when that one was there.
+    pub topology: &'a [PhysicalRange],
     /// The token that fetches the next page, made from the answer's ETag.
     pub next_token: &'a str,
     /// The items' LSNs, in feed order.
@@ -113,13 +115,13 @@ impl Cursor {
     /// `LSN_MISSING` when an item has none and that is not allowed. The cursor has not moved then.
     pub fn judge(&mut self, facts: &Facts<'_>) -> Result<Verdict> {
         if let Some(end) = &self.position.end
-            && !end.lineage.leads_to(facts.partition)
+            && !end.lineage.leads_to(facts.partition, facts.topology)
         {
             return Ok(Verdict::EndVoid);
         }
         let mut notices = Vec::new();
         let mark = match &self.position.mark {
-            Some(mark) if !mark.lineage.leads_to(facts.partition) => {
+            Some(mark) if !mark.lineage.leads_to(facts.partition, facts.topology) => {
                 notices.push(Notice::MarkVoid);
                 None
             }

@@ -2,6 +2,7 @@
 //! Finds a container's feed ranges, pins where they start and end, and checks the ranges of a restored job.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
+use crate::panics;
 use crate::poller::{poll_now, snapshot};
 use crate::position::{ContainerIdentity, Position};
 use crate::range::{PhysicalRange, check_coverage, key_space};
@@ -27,7 +29,7 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
         .iter()
         .map(|split| {
             let position = Position::decode(&split.split_id, &split.position)?;
-            check_names(&position, &shared.configuration)?;
+            check_fits(&position, &shared.configuration)?;
             Ok(position)
         })
         .collect::<Result<_>>()?;
@@ -42,6 +44,7 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
         check_coverage(&key_space(), known.iter().map(|position| &position.range))?;
         return Ok(Vec::new());
     }
+    let mut backoff = Backoff::for_retries();
     loop {
         let partitions = patience.until_done(shared, || client.partitions(true)).await?;
         check_coverage(&key_space(), partitions.iter().map(|partition| &partition.range))?;
@@ -52,28 +55,40 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
                 shared.logs.log(Level::Warn, || {
                     format!("discovery: {error}; listing the partitions again")
                 });
+                tokio::time::sleep(backoff.wait(fastrand::f64(), None)).await;
             }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Refuses a position of another container by name. The RID is compared when the service was asked for it.
-pub(crate) fn check_names(position: &Position, configuration: &Configuration) -> Result<()> {
+/// Refuses a position that is not of the configured container, by name, or that was bounded otherwise. The RID is compared
+/// when the service was asked for it.
+pub(crate) fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> {
     let ContainerIdentity {
         database, container, ..
     } = &position.identity;
-    if *database == configuration.database && *container == configuration.container {
-        return Ok(());
-    }
-    Err(Error::new(
-        Code::PositionMismatch,
-        format!(
+    let mismatch = |text: String| Err(Error::new(Code::PositionMismatch, text));
+    if *database != configuration.database || *container != configuration.container {
+        return mismatch(format!(
             "the state is of container '{container}' of database '{database}', options 'container' and 'database' say '{}' of \
              '{}': start the job without this state, or give the source another uid",
             configuration.container, configuration.database
+        ));
+    }
+    match (position.end.is_some(), configuration.stop) {
+        (true, Stop::Latest) | (false, Stop::Never) => Ok(()),
+        (true, Stop::Never) => mismatch(
+            "the state is of a bounded read and option 'stopAt' says never: its ranges would end and nothing be read after; \
+             start the job without this state"
+                .to_owned(),
         ),
-    ))
+        (false, Stop::Latest) => mismatch(
+            "the state is of a read without an end and option 'stopAt' says latest: it would never end; set 'stopAt' to \
+             never, or start the job without this state"
+                .to_owned(),
+        ),
+    }
 }
 
 async fn pin_all(
@@ -96,12 +111,16 @@ async fn pin_all(
                 mark: None,
                 end: None,
             };
-            tasks.spawn(async move { (index, pin(&shared, &client, position, &patience).await) });
+            tasks.spawn(async move {
+                let pinned = panics::caught(pin(&shared, &client, position, &patience)).await;
+                (index, pinned)
+            });
         }
         let mut pinned: Vec<(usize, SplitSnapshot)> = Vec::with_capacity(chunk.len());
         while let Some(joined) = tasks.join_next().await {
             let (index, split) = joined.map_err(|e| Error::new(Code::Internal, format!("pinning a range: {e}")))?;
-            pinned.push((index, split?));
+            let split = split.map_err(|panic| Error::new(Code::Panic, format!("pinning a range: {panic}")))??;
+            pinned.push((index, split));
         }
         pinned.sort_by_key(|(index, _)| *index);
         splits.extend(pinned.into_iter().map(|(_, split)| split));
@@ -129,11 +148,12 @@ async fn pin(
     Ok(snapshot(&position))
 }
 
-/// How long start-up goes on in spite of failures that may pass.
+/// How long start-up goes on in spite of failures that may pass. They are told once.
 #[derive(Clone)]
 struct Patience {
     until: Instant,
     limit: Duration,
+    told: Arc<AtomicBool>,
 }
 
 impl Patience {
@@ -141,6 +161,7 @@ impl Patience {
         Self {
             until: Instant::now() + limit,
             limit,
+            told: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -153,7 +174,6 @@ impl Patience {
         F: Future<Output = std::result::Result<T, Failure>>,
     {
         let mut backoff = Backoff::for_retries();
-        let mut logged = false;
         loop {
             let (error, asked) = match attempt().await {
                 Ok(value) => return Ok(value),
@@ -171,11 +191,10 @@ impl Patience {
                     ..error
                 });
             }
-            if !logged {
+            if !self.told.swap(true, Ordering::Relaxed) {
                 shared
                     .logs
                     .log(Level::Warn, || format!("start-up: {error}; trying again"));
-                logged = true;
             }
             tokio::time::sleep(backoff.wait(fastrand::f64(), asked)).await;
         }

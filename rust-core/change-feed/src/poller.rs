@@ -89,8 +89,10 @@ struct Reading {
     retry: Backoff,
     /// One permit: a page of this range is in the session's queue or may be.
     slot: Arc<Semaphore>,
-    /// The partition that answered last; asked for anew when another answers.
-    partition: Option<PhysicalRange>,
+    /// The partition that answered last, by its place in the topology; asked for anew when another answers.
+    served_by: Option<(usize, Arc<[PhysicalRange]>)>,
+    /// What was told of this range already.
+    noticed: Vec<Notice>,
 }
 
 impl Reading {
@@ -103,7 +105,8 @@ impl Reading {
             paused: poller.paused,
             retry: Backoff::for_retries(),
             slot: Arc::new(Semaphore::new(1)),
-            partition: None,
+            served_by: None,
+            noticed: Vec::new(),
             shared: poller.shared,
         }
     }
@@ -140,7 +143,17 @@ impl Reading {
                 match self.split(&client).await {
                     Ok(Some(children)) => return Ok(Outcome::Split(children)),
                     // The list of partitions lags behind what the answer showed: the same token again, later.
-                    Ok(None) => self.pause_for_retry(None).await,
+                    Ok(None) => {
+                        let error = Error::new(
+                            Code::ServiceError,
+                            format!(
+                                "range {} was answered in parts, and no border in it is listed yet",
+                                position.range
+                            ),
+                        );
+                        self.begin_trouble(&error, false);
+                        self.pause_for_retry(None).await;
+                    }
                     Err(failure) => self.wait_out(&client, failure).await?,
                 }
                 continue;
@@ -150,8 +163,8 @@ impl Reading {
             } else {
                 scan::items(&answer.body)?
             };
-            let partition = match self.partition(&client, answer.partition_id.as_deref()).await {
-                Ok(partition) => partition,
+            let (served_by, topology) = match self.served_by(&client, answer.partition_id.as_deref()).await {
+                Ok(found) => found,
                 Err(failure) => {
                     drop(reservation);
                     self.wait_out(&client, failure).await?;
@@ -162,7 +175,8 @@ impl Reading {
             let verdict = self.cursor.judge(&Facts {
                 not_modified: answer.not_modified,
                 lsn: answer.lsn,
-                partition: &partition,
+                partition: &topology[served_by],
+                topology: &topology,
                 next_token: &answer.next_token,
                 lsns: &lsns,
             })?;
@@ -257,21 +271,25 @@ impl Reading {
         Ok(Some(parts.into_iter().map(|range| position.child(range)).collect()))
     }
 
-    /// The partition that answered, with its range and parents. Without a header: the one that the range lies in.
-    async fn partition(&mut self, client: &Client, id: Option<&str>) -> std::result::Result<PhysicalRange, Failure> {
+    /// The partition that answered, as a place in the topology. Without a header: the one that the range lies in.
+    async fn served_by(
+        &mut self,
+        client: &Client,
+        id: Option<&str>,
+    ) -> std::result::Result<(usize, Arc<[PhysicalRange]>), Failure> {
         let range = &self.cursor.position().range;
         let fits = |partition: &PhysicalRange| match id {
             Some(id) => partition.id == id,
             None => partition.range.contains(range),
         };
-        if let Some(partition) = self.partition.as_ref().filter(|p| fits(p)) {
-            return Ok(partition.clone());
+        if let Some((place, topology)) = self.served_by.as_ref().filter(|(place, known)| fits(&known[*place])) {
+            return Ok((*place, Arc::clone(topology)));
         }
         for refresh in [false, true] {
-            let partitions = client.partitions(refresh).await?;
-            if let Some(partition) = partitions.into_iter().find(|p| fits(p)) {
-                self.partition = Some(partition.clone());
-                return Ok(partition);
+            let topology: Arc<[PhysicalRange]> = client.partitions(refresh).await?.into();
+            if let Some(place) = topology.iter().position(fits) {
+                self.served_by = Some((place, Arc::clone(&topology)));
+                return Ok((place, topology));
             }
         }
         // The partition was split or merged since it answered: what it said is read again from its successor.
@@ -313,11 +331,16 @@ impl Reading {
                 self.pause_for_retry(asked).await;
                 Ok(())
             }
+            Failure::Moved(error) => {
+                self.begin_trouble(&error, false);
+                self.pause_for_retry(None).await;
+                Ok(())
+            }
             Failure::Fatal(error) => Err(error),
             Failure::Missing(error) => {
                 // Deleted, recreated, or a name cache that lags: the name tells.
                 match Client::find_again(&self.shared.configuration, client.identity()).await {
-                    Ok(()) | Err(Failure::Transient { .. }) => {
+                    Ok(()) | Err(Failure::Transient { .. } | Failure::Moved(_)) => {
                         self.begin_trouble(&error, false);
                         self.pause_for_retry(None).await;
                         Ok(())
@@ -342,7 +365,7 @@ impl Reading {
         tokio::time::sleep(self.retry.wait(fastrand::f64(), asked)).await;
     }
 
-    fn notice(&self, notices: &[Notice], items: usize) {
+    fn notice(&mut self, notices: &[Notice], items: usize) {
         for notice in notices {
             let text = match notice {
                 Notice::LsnsDecrease => "LSNs decrease inside a page; it is emitted as one commit group",
@@ -357,9 +380,15 @@ impl Reading {
                     "partitions were merged; the page at the position is emitted again whole"
                 }
             };
-            self.shared
-                .logs
-                .log(Level::Warn, || format!("range {}: {text}", self.split_id));
+            if !self.noticed.contains(notice) {
+                self.noticed.push(*notice);
+                self.shared.logs.log(Level::Warn, || {
+                    format!(
+                        "range {}: {text}; further cases in this range are not told",
+                        self.split_id
+                    )
+                });
+            }
         }
     }
 }
@@ -382,14 +411,15 @@ pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::resul
     let answer = client
         .fetch(&position.range, crate::configuration::Start::Now, None)
         .await?;
+    let error = |what: &str| Error {
+        retryable: true,
+        ..Error::new(
+            Code::ServiceError,
+            format!("range {}: polling 'now' {what}", position.range),
+        )
+    };
     let again = |what: &str| Failure::Transient {
-        error: Error {
-            retryable: true,
-            ..Error::new(
-                Code::ServiceError,
-                format!("range {}: polling 'now' {what}", position.range),
-            )
-        },
+        error: error(what),
         throttled: false,
         asked: None,
     };
@@ -401,7 +431,7 @@ pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::resul
         return Err(Failure::Fatal(recreated(position, &shape.container_rid)));
     }
     if !shape.is_for(&position.range) {
-        return Err(again("was answered for a part of the range only"));
+        return Err(Failure::Moved(error("was answered for a part of the range only")));
     }
     let Some(lsn) = answer.lsn else {
         return Err(again("brought no LSN"));
@@ -413,7 +443,7 @@ pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::resul
             Some(id) => p.id == *id,
             None => p.range.contains(&position.range),
         })
-        .ok_or_else(|| again("was answered by a partition that is not listed"))?;
+        .ok_or_else(|| Failure::Moved(error("was answered by a partition that is not listed")))?;
     Ok(Now {
         token: answer.next_token,
         end: LineageLsn {

@@ -45,13 +45,26 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// Whether LSNs of `partition` go on from this lineage's. True for the partition itself and for what splits made of it:
-    /// a descendant is named in `parents` and is strictly narrower. After a merge the range is not narrower.
-    pub fn leads_to(&self, partition: &PhysicalRange) -> bool {
-        self.partition_id == partition.id
-            || (partition.parents.contains(&self.partition_id)
-                && self.range.contains(&partition.range)
-                && !self.range.is_same(&partition.range))
+    /// Whether LSNs of `partition` go on from this lineage's: it is the partition itself, or splits alone lead to it.
+    ///
+    /// A split leaves two halves, so each step of the way down must have another side, listed itself or by what became of it.
+    /// A merged partition names its parts among its parents too, but they have no other side. In doubt the answer is no:
+    /// then a page is read again whole, while a wrong yes would drop changes.
+    pub fn leads_to(&self, partition: &PhysicalRange, topology: &[PhysicalRange]) -> bool {
+        if self.partition_id == partition.id {
+            return true;
+        }
+        let Some(from) = partition.parents.iter().position(|id| *id == self.partition_id) else {
+            return false;
+        };
+        let narrower = self.range.contains(&partition.range) && !self.range.is_same(&partition.range);
+        let step = |range: &PhysicalRange, at: usize| range.parents.get(at).unwrap_or(&range.id).clone();
+        narrower
+            && (from + 1..=partition.parents.len()).all(|at| {
+                topology.iter().any(|other| {
+                    other.parents.starts_with(&partition.parents[..at]) && step(other, at) != step(partition, at)
+                })
+            })
     }
 }
 
@@ -383,25 +396,54 @@ pub(crate) mod tests {
         assert!(Position::decode("-7F@1", &position().encode()).is_err());
     }
 
-    #[test]
-    fn lsns_go_on_through_splits_and_not_through_merges() {
-        let parent = lineage("1", "10", "40");
-        let partition = |id: &str, min: &str, max: &str, parents: &[&str]| PhysicalRange {
+    fn partition(id: &str, min: &str, max: &str, parents: &[&str]) -> PhysicalRange {
+        PhysicalRange {
             id: id.to_owned(),
             range: EpkRange::new(min, max).unwrap(),
             parents: parents.iter().map(|p| (*p).to_owned()).collect(),
-        };
-        assert!(parent.leads_to(&partition("1", "10", "40", &[])));
-        assert!(parent.leads_to(&partition("2", "10", "20", &["1"])));
-        assert!(parent.leads_to(&partition("4", "10", "18", &["1", "2"])));
-        assert!(
-            !parent.leads_to(&partition("5", "10", "80", &["1", "3"])),
-            "merged with its neighbour"
-        );
-        assert!(
-            !parent.leads_to(&partition("6", "10", "40", &["1", "2", "3"])),
-            "its own children merged again"
-        );
-        assert!(!parent.leads_to(&partition("7", "10", "20", &["0"])), "no descendant");
+        }
+    }
+
+    fn leads(topology: &[PhysicalRange], id: &str) -> bool {
+        let found = topology.iter().find(|p| p.id == id).unwrap();
+        lineage("1", "10", "40").leads_to(found, topology)
+    }
+
+    #[test]
+    fn lsns_go_on_through_splits() {
+        assert!(leads(&[partition("1", "10", "40", &["0"])], "1"));
+        let nested = [
+            partition("3", "20", "40", &["0", "1"]),
+            partition("4", "10", "18", &["0", "1", "2"]),
+            partition("6", "18", "1C", &["0", "1", "2", "5"]),
+            partition("7", "1C", "20", &["0", "1", "2", "5"]),
+            partition("8", "", "10", &["0"]),
+        ];
+        for id in ["3", "4", "6", "7"] {
+            assert!(leads(&nested, id), "{id}");
+        }
+        assert!(!leads(&nested, "8"), "no descendant");
+    }
+
+    #[test]
+    fn lsns_do_not_go_on_through_merges() {
+        let with_neighbour = [partition("5", "10", "80", &["1", "4"]), partition("6", "", "10", &[])];
+        assert!(!leads(&with_neighbour, "5"));
+        let own_children = [
+            partition("6", "10", "40", &["1", "2", "3"]),
+            partition("9", "", "10", &[]),
+        ];
+        assert!(!leads(&own_children, "6"));
+        // 1 into 2 and 3, 2 into 4 and 5, these merged into 6; then 6 split into 7 and 8.
+        let half = partition("3", "20", "40", &["1"]);
+        let grandchildren = [partition("6", "10", "20", &["1", "2", "4", "5"]), half.clone()];
+        assert!(!leads(&grandchildren, "6"), "narrower, and a merge all the same");
+        assert!(leads(&grandchildren, "3"));
+        let split_again = [
+            partition("7", "10", "18", &["1", "2", "4", "5", "6"]),
+            partition("8", "18", "20", &["1", "2", "4", "5", "6"]),
+            half,
+        ];
+        assert!(!leads(&split_again, "7"));
     }
 }

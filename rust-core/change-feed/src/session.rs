@@ -169,7 +169,7 @@ impl Session {
             .iter()
             .map(|split| {
                 let position = Position::decode(&split.split_id, &split.position)?;
-                discovery::check_names(&position, &self.shared.configuration)?;
+                discovery::check_fits(&position, &self.shared.configuration)?;
                 Ok(position)
             })
             .collect::<Result<_>>()?;

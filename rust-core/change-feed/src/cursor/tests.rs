@@ -27,13 +27,14 @@ fn cursor(mark: Option<i64>, end: Option<i64>) -> Cursor {
     Cursor::new(position, ItemsWithoutLsn::Fail)
 }
 
-fn judge_on(cursor: &mut Cursor, partition: &PhysicalRange, lsns: &[i64]) -> Verdict {
+fn judge_on(cursor: &mut Cursor, topology: &[PhysicalRange], lsns: &[i64]) -> Verdict {
     let lsns: Vec<Option<i64>> = lsns.iter().copied().map(Some).collect();
     cursor
         .judge(&Facts {
             not_modified: lsns.is_empty(),
             lsn: lsns.last().copied().flatten(),
-            partition,
+            partition: &topology[0],
+            topology,
             next_token: "t1",
             lsns: &lsns,
         })
@@ -48,7 +49,7 @@ fn accepted(verdict: Verdict) -> Accepted {
 }
 
 fn judge(cursor: &mut Cursor, lsns: &[i64]) -> Accepted {
-    accepted(judge_on(cursor, &partition("0", &[], "", "FF"), lsns))
+    accepted(judge_on(cursor, &[partition("0", &[], "", "FF")], lsns))
 }
 
 #[test]
@@ -127,6 +128,7 @@ fn a_304_ends_a_bounded_range_only_when_the_replica_has_reached_the_end() {
                     not_modified: true,
                     lsn,
                     partition: &partition,
+                    topology: &[],
                     next_token: "t1",
                     lsns: &[],
                 })
@@ -141,10 +143,10 @@ fn a_304_ends_a_bounded_range_only_when_the_replica_has_reached_the_end() {
 
 #[test]
 fn a_mark_goes_on_through_a_split_and_is_void_after_a_merge() {
-    let child = partition("1", &["0"], "", "7F");
+    let children = [partition("1", &["0"], "", "7F"), partition("2", &["0"], "7F", "FF")];
     let mut split = cursor(Some(4), None);
-    assert_eq!(accepted(judge_on(&mut split, &child, &[4, 5])).groups, [1..2]);
-    let merged = partition("9", &["0", "8"], "", "FF");
+    assert_eq!(accepted(judge_on(&mut split, &children, &[4, 5])).groups, [1..2]);
+    let merged = [partition("9", &["0", "8"], "", "FF")];
     let mut merge = cursor(Some(4), None);
     let page = accepted(judge_on(&mut merge, &merged, &[1, 2]));
     assert_eq!(page.groups, [0..1, 1..2], "LSNs may start anew: nothing is dropped");
@@ -153,7 +155,7 @@ fn a_mark_goes_on_through_a_split_and_is_void_after_a_merge() {
 
 #[test]
 fn an_end_of_another_lineage_is_void() {
-    let merged = partition("9", &["0", "8"], "", "FF");
+    let merged = [partition("9", &["0", "8"], "", "FF")];
     assert_eq!(judge_on(&mut cursor(None, Some(4)), &merged, &[1, 2]), Verdict::EndVoid);
 }
 
@@ -164,6 +166,7 @@ fn an_item_without_lsn_fails_or_makes_the_page_one_group() {
         not_modified: false,
         lsn: Some(3),
         partition: &partition,
+        topology: &[],
         next_token: "t1",
         lsns: &[Some(1), None, Some(3)],
     };
@@ -279,6 +282,7 @@ proptest! {
                         not_modified: items.is_empty(),
                         lsn: Some(feed.next_lsn),
                         partition: &partition,
+                        topology: &[],
                         next_token: &next.to_string(),
                         lsns: &lsns,
                     }).unwrap());

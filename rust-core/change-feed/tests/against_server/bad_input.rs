@@ -119,4 +119,16 @@ fn a_damaged_position_and_one_of_another_container_are_refused() {
         error.message.contains("'orders'") && error.message.contains("'other'"),
         "{error}"
     );
+    let bounded = Session::open(server.configuration(json!({"stopAt": {"kind": "LATEST"}}))).unwrap();
+    let unbounded = session.discover(&[]).unwrap();
+    let error = bounded.add_splits(unbounded).unwrap_err();
+    assert!(
+        error.code == Code::PositionMismatch && error.message.contains("'stopAt'"),
+        "{error}"
+    );
+    let error = session.add_splits(bounded.discover(&[]).unwrap()).unwrap_err();
+    assert!(
+        error.code == Code::PositionMismatch && error.message.contains("'stopAt'"),
+        "{error}"
+    );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A server, a container, writes through Microsoft's SDK, and a reader that does what Java does with pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,44 @@ impl TestServer {
         )
     }
 
+    /// Splits a partition; its children's ids.
+    pub fn split_partition(&self, id: &str) -> Vec<String> {
+        let path = format!("containers/{DATABASE}/{CONTAINER}/split");
+        let split = self.admin("POST", &path, json!({"partition": id}));
+        let children = split["children"].as_array().unwrap();
+        children.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn merge(&self, partitions: &[String], renumber_lsns: bool) {
+        let path = format!("containers/{DATABASE}/{CONTAINER}/merge");
+        self.admin(
+            "POST",
+            &path,
+            json!({"partitions": partitions, "renumberLsns": renumber_lsns}),
+        );
+    }
+
+    /// Waits until the server was asked something of a kind.
+    pub fn await_request(&self, kind: &str) {
+        let url = format!("{}requests", self.server().admin());
+        let kind = format!("\"kind\":\"{kind}\"");
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let asked = self
+                .runtime
+                .block_on(async { self.http.get(&url).send().await.unwrap().text().await.unwrap() });
+            if asked.contains(&kind) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("no request with {kind}");
+    }
+
+    pub fn end_faults(&self) {
+        self.admin("DELETE", "faults", Value::Null);
+    }
+
     pub fn fault(&self, fault: Value) {
         self.admin("POST", "faults", fault);
     }
@@ -155,7 +193,7 @@ impl TestServer {
         });
     }
 
-    /// All documents' ids and ETags as a query sees them now.
+    /// All documents' ids and ETags, as a read of the whole feed finds them now.
     pub fn current(&self) -> HashMap<String, String> {
         let mut session = Reader::open(&self.configuration(json!({})));
         session.start_all();
@@ -202,6 +240,17 @@ pub struct Document {
     pub etag: String,
     pub pk: String,
     pub lsn: i64,
+}
+
+/// Fails when a change was emitted twice.
+pub fn assert_each_once(emitted: &[Document]) {
+    let unique: HashSet<_> = emitted.iter().map(|d| (&d.id, &d.etag)).collect();
+    assert_eq!(unique.len(), emitted.len(), "twice: {emitted:?}");
+}
+
+/// The last ETag emitted of each document.
+pub fn last_versions(emitted: &[Document]) -> HashMap<String, String> {
+    emitted.iter().map(|d| (d.id.clone(), d.etag.clone())).collect()
 }
 
 /// Does with a session what the Java reader does.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading, restoring, bounded reads, memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use change_feed::Session;
 use change_feed::framing::SplitSnapshot;
@@ -69,17 +69,10 @@ fn restore_in_mid_page(page_size_after: u32) {
         }])
         .unwrap();
     reader.read_until_idle(|document| emitted.push(document));
-    let unique: HashSet<_> = emitted.iter().map(|d| (&d.id, &d.etag)).collect();
-    assert_eq!(unique.len(), emitted.len(), "twice: {emitted:?}");
-    let mut last: HashMap<&str, &str> = HashMap::new();
-    for document in &emitted {
-        last.insert(&document.id, &document.etag);
-    }
+    assert_each_once(&emitted);
     let current = server.current();
     assert_eq!(current.len(), 20);
-    for (id, etag) in &current {
-        assert_eq!(last.get(id.as_str()), Some(&etag.as_str()), "{id} is lost");
-    }
+    assert_eq!(last_versions(&emitted), current);
     // d5's first version vanished before it was emitted, as latest-version mode says.
     assert_eq!(emitted.len(), 22);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Partition splits under a reader.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use change_feed::Session;
 use change_feed::framing::SplitSnapshot;
 use serde_json::json;
 
@@ -62,11 +63,9 @@ fn children_start_where_the_parent_ended_and_inherit_its_mark() {
         }])
         .unwrap();
     reader.read_until_idle(|document| emitted.push(document));
-    let unique: HashSet<_> = emitted.iter().map(|d| (&d.id, &d.etag)).collect();
-    assert_eq!(unique.len(), emitted.len(), "twice: {emitted:?}");
+    assert_each_once(&emitted);
     assert_eq!(emitted.len(), 41);
-    let last: HashMap<_, _> = emitted.iter().map(|d| (d.id.clone(), d.etag.clone())).collect();
-    assert_eq!(last, server.current());
+    assert_eq!(last_versions(&emitted), server.current());
 }
 
 #[test]
@@ -106,4 +105,55 @@ fn a_restored_parent_and_its_children_cover_the_container() {
     assert!(reader.session.discover(&splits).unwrap().is_empty());
     let hole = reader.session.discover(&splits[..1]).unwrap_err();
     assert_eq!(hole.code, change_feed::Code::RangeCoverage);
+}
+
+/// The partitions are listed, the first poll of `now` fails, the partition is split before the next.
+#[test]
+fn a_split_while_a_start_is_pinned_is_followed() {
+    let server = TestServer::with_container(1);
+    let outage = json!({"operation": "changefeed", "count": 1_000_000, "kind": "status", "status": 503});
+    server.fault(outage);
+    let session = Session::open(server.configuration(json!({"startFrom": {"kind": "NOW"}}))).unwrap();
+    let splits = std::thread::scope(|scope| {
+        let discovering = scope.spawn(|| session.discover(&[]));
+        server.await_request("changefeed");
+        server.split(0);
+        server.end_faults();
+        discovering.join().unwrap().unwrap()
+    });
+    assert_eq!(splits.len(), 2);
+}
+
+/// Splits, and a merge that numbers LSNs anew, while nobody reads; the range looks like a child of the first split.
+#[test]
+fn a_mark_does_not_survive_a_merge_below_a_split() {
+    let server = TestServer::with_container(1);
+    let container = server.container();
+    for n in 0..60 {
+        server.upsert(&container, &format!("pk{n}"), &format!("d{n}"), 0);
+    }
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 60})));
+    let splits = reader.start_all();
+    let page = reader.next();
+    let mut emitted: Vec<Document> = grouped(&page).into_iter().take(50).flatten().collect();
+    let position = page.position_after(49).unwrap();
+    drop((page, reader));
+    let first = server.split_partition("0");
+    let second = server.split_partition(&first[0]);
+    server.merge(&second, true);
+    for n in 0..60 {
+        server.upsert(&container, &format!("pk{n}"), &format!("late{n}"), 0);
+    }
+    let mut reader = Reader::open(&server.configuration(json!({})));
+    reader
+        .session
+        .add_splits(vec![SplitSnapshot {
+            position,
+            ..splits[0].clone()
+        }])
+        .unwrap();
+    reader.read_until_idle(|document| emitted.push(document));
+    // Repeats are allowed after a merge, losses are not.
+    assert_eq!(last_versions(&emitted), server.current());
+    assert!(reader.session.metrics().unwrap()[9] > 0, "repeated after a merge");
 }
