@@ -67,7 +67,11 @@ pub unsafe extern "system" fn Java_io_github_cosmosflink_connector_cosmosdb_nati
         }
         // The handle is kept open on purpose: NODELETE makes a dlclose pointless.
         if transmute::<*mut c_void, Register>(register)(ABI, vm, env, natives) == 2 {
-            link_error(env, c"the native core and its stub are of different ABI numbers");
+            throw(
+                env,
+                c"java/lang/IncompatibleClassChangeError",
+                c"the native core and its stub are of different ABI numbers",
+            );
         }
     }
 }
@@ -89,10 +93,17 @@ unsafe fn linker_error(env: *mut JNIEnv) {
 /// # Safety
 /// `env` is this thread's and no exception is pending.
 unsafe fn link_error(env: *mut JNIEnv, text: &CStr) {
+    // SAFETY: as above.
+    unsafe { throw(env, c"java/lang/UnsatisfiedLinkError", text) }
+}
+
+/// # Safety
+/// `env` is this thread's and no exception is pending.
+unsafe fn throw(env: *mut JNIEnv, class: &CStr, text: &CStr) {
     // SAFETY: as above; where the class is not found, FindClass has left an exception of its own.
     unsafe {
         let jni = &(**env).v1_6;
-        let class = (jni.FindClass)(env, c"java/lang/UnsatisfiedLinkError".as_ptr());
+        let class = (jni.FindClass)(env, class.as_ptr());
         if !class.is_null() {
             (jni.ThrowNew)(env, class, text.as_ptr());
         }

@@ -21,8 +21,14 @@ import javax.annotation.Nullable;
  */
 final class NativeChangeFeedSession implements ChangeFeedSession {
 
+    /** While pages come, log lines are fetched no more often: one native call brings a page. */
+    private static final long LOGS_EVERY_NANOS = 100_000_000;
+
     private final long handle;
     private final NativeLogs logs;
+
+    /** For the polling thread. */
+    private long logsFetched = System.nanoTime();
 
     /** Guards the two fields below; never held during a native call. */
     private final Object lock = new Object();
@@ -59,11 +65,14 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
     @Override
     @Nullable
     public ChangeFeedPage poll(long timeoutMillis) throws ChangeFeedException {
-        Object[] polled;
+        Object[] polled = null;
         try {
             polled = Natives.poll(handle, timeoutMillis);
         } finally {
-            logs.drain();
+            if (polled == null || System.nanoTime() - logsFetched > LOGS_EVERY_NANOS) {
+                logs.drain();
+                logsFetched = System.nanoTime();
+            }
         }
         if (polled == null) {
             return null;

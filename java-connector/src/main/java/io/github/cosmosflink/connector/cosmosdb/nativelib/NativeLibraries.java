@@ -83,6 +83,7 @@ final class NativeLibraries {
      * @return the core's file
      * @throws IOException when a file cannot be written or the directory is not to be trusted
      * @throws UnsatisfiedLinkError in the dynamic linker's words
+     * @throws IncompatibleClassChangeError when stub, core and natives were not built together
      */
     Path bind(Path parent, NativeVersion version) throws IOException {
         NativeDirectory directory = NativeDirectory.under(parent);

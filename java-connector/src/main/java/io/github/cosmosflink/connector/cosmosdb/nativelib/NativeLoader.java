@@ -70,6 +70,10 @@ final class NativeLoader {
                 Path core = libraries.bind(parent, version);
                 LOG.info("Native library {} is loaded", core);
                 return;
+            } catch (IncompatibleClassChangeError e) {
+                // The stub's word for another ABI number, the JVM's for natives that are not there:
+                // no other directory makes these libraries fit this JAR.
+                throw mismatch(e);
             } catch (IOException | LinkageError e) {
                 ChangeFeedException next = unusable(parent, e);
                 if (failure != null) {
@@ -95,6 +99,19 @@ final class NativeLoader {
             parents.add(Paths.get(home, ".cache"));
         }
         return parents;
+    }
+
+    private static ChangeFeedException mismatch(IncompatibleClassChangeError cause) {
+        ChangeFeedException failure =
+                new ChangeFeedException(
+                        "LIBRARY_MISMATCH",
+                        "the native libraries were not built with this JAR: " + cause.getMessage(),
+                        0,
+                        0,
+                        null,
+                        false);
+        failure.initCause(cause);
+        return failure;
     }
 
     private static ChangeFeedException unusable(Path parent, Throwable cause) {

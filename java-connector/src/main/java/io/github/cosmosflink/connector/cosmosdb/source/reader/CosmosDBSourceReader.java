@@ -87,14 +87,20 @@ public final class CosmosDBSourceReader<T>
             throws Exception {
         deserializer.open(initialization(context));
         ChangeFeedSession session = backend.open(configuration.toJson());
-        ChangeFeedGauges.register(context.metricGroup(), session);
-        RangeSplits rangeSplits = new RangeSplits();
-        LastingFetcherManager fetcherManager =
-                new LastingFetcherManager(
-                        () -> new CosmosDBSplitReader(session, rangeSplits),
-                        context.getConfiguration());
-        return new CosmosDBSourceReader<>(
-                session, rangeSplits, fetcherManager, deserializer, context);
+        try {
+            ChangeFeedGauges.register(context.metricGroup(), session);
+            RangeSplits rangeSplits = new RangeSplits();
+            LastingFetcherManager fetcherManager =
+                    new LastingFetcherManager(
+                            () -> new CosmosDBSplitReader(session, rangeSplits),
+                            context.getConfiguration());
+            return new CosmosDBSourceReader<>(
+                    session, rangeSplits, fetcherManager, deserializer, context);
+        } catch (RuntimeException e) {
+            // Nobody else would: Flink closes only the readers that it got.
+            session.close();
+            throw e;
+        }
     }
 
     private static DeserializationSchema.InitializationContext initialization(

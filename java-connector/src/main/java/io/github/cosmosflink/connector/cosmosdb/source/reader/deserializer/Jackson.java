@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
@@ -16,6 +17,8 @@ final class Jackson {
     static ObjectMapper mapper(DeserializationSchema.InitializationContext context) {
         return new ObjectMapper()
                 .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false)
+                // A failure names the place in the document, it does not quote the document.
+                .configure(JsonParser.Feature.INCLUDE_SOURCE_IN_LOCATION, false)
                 .registerModules(
                         ObjectMapper.findModules(context.getUserCodeClassLoader().asClassLoader()));
     }
