@@ -14,11 +14,11 @@ use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
+use crate::now::poll_now;
 use crate::panics;
-use crate::poller::{poll_now, snapshot};
 use crate::position::{ContainerIdentity, Position};
 use crate::range::{PhysicalRange, check_coverage, key_space};
-use crate::session::Shared;
+use crate::shared::Shared;
 
 /// Ranges that are pinned at the same time: enough to hide the way to the service, few enough not to be throttled.
 const PINNED_AT_ONCE: usize = 16;
@@ -145,7 +145,7 @@ async fn pin(
             position.end = Some(now.end);
         }
     }
-    Ok(snapshot(&position))
+    Ok(position.snapshot())
 }
 
 /// How long start-up goes on in spite of failures that may pass. They are told once.

@@ -7,6 +7,8 @@
 //! | [`configuration`] | an option |
 //! | [`session`] | what Java can ask for |
 //! | [`discovery`] | how feed ranges are found, pinned and checked |
+//! | [`shared`] | what a session and its ranges share |
+//! | [`now`] | how `now` and `latest` are resolved |
 //! | [`poller`] | how a feed range is read: the I/O and the waiting |
 //! | [`cursor`] | what an answer means: groups, marks, ends, splits; pure |
 //! | [`position`] | the bytes in Flink's state |
@@ -32,6 +34,7 @@ pub mod error;
 pub mod framing;
 pub mod logs;
 pub mod metrics;
+mod now;
 pub mod page;
 pub mod panics;
 mod poller;
@@ -40,6 +43,7 @@ pub mod range;
 mod runtime;
 mod scan;
 pub mod session;
+mod shared;
 mod token;
 mod trouble;
 

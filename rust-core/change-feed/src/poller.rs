@@ -21,11 +21,12 @@ use crate::cursor::{Cursor, Facts, Notice, Verdict, recreated};
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
+use crate::now::capture_end;
 use crate::page::{Documents, Page};
-use crate::position::{Lineage, LineageLsn, Position};
+use crate::position::Position;
 use crate::range::{PhysicalRange, cut_at_partitions};
 use crate::scan;
-use crate::session::{Delivery, Shared};
+use crate::shared::{Delivery, Shared};
 use crate::token::TokenShape;
 
 /// How a range's task ends, when nothing fails.
@@ -51,7 +52,7 @@ impl Poller {
                     Outcome::Finished => Page::range_finished(&split_id),
                     Outcome::Split(children) => {
                         shared.metrics.ranges_split.fetch_add(1, Relaxed);
-                        let children: Vec<SplitSnapshot> = children.iter().map(snapshot).collect();
+                        let children: Vec<SplitSnapshot> = children.iter().map(Position::snapshot).collect();
                         shared.logs.log(Level::Info, || {
                             let ranges: Vec<&str> = children.iter().map(|c| c.feed_range.as_str()).collect();
                             format!("range {split_id} was split into {}", ranges.join(" and "))
@@ -67,15 +68,6 @@ impl Poller {
             }
             Err(error) => shared.fail(error),
         }
-    }
-}
-
-/// How Java sees a position.
-pub(crate) fn snapshot(position: &Position) -> SplitSnapshot {
-    SplitSnapshot {
-        split_id: position.split_id(),
-        feed_range: position.range.to_string(),
-        position: position.encode(),
     }
 }
 
@@ -391,67 +383,4 @@ impl Reading {
             }
         }
     }
-}
-
-/// The LSN that a bounded read of a range ends at: what its partition has now.
-pub(crate) async fn capture_end(client: &Client, position: &Position) -> std::result::Result<LineageLsn, Failure> {
-    Ok(poll_now(client, position).await?.end)
-}
-
-/// What one poll of `now` tells of a range.
-pub(crate) struct Now {
-    /// Reads everything after the poll, exactly.
-    pub token: String,
-    pub end: LineageLsn,
-}
-
-/// Polls `now` for a range. Accepted only as a 304 with a server continuation for the whole range: otherwise the start
-/// would be evaluated again when it is used.
-pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::result::Result<Now, Failure> {
-    let answer = client
-        .fetch(&position.range, crate::configuration::Start::Now, None)
-        .await?;
-    let error = |what: &str| Error {
-        retryable: true,
-        ..Error::new(
-            Code::ServiceError,
-            format!("range {}: polling 'now' {what}", position.range),
-        )
-    };
-    let again = |what: &str| Failure::Transient {
-        error: error(what),
-        throttled: false,
-        asked: None,
-    };
-    let shape = TokenShape::read(&answer.next_token).map_err(Failure::Fatal)?;
-    if !answer.not_modified {
-        return Err(again("brought documents"));
-    }
-    if shape.container_rid != position.identity.rid {
-        return Err(Failure::Fatal(recreated(position, &shape.container_rid)));
-    }
-    if !shape.is_for(&position.range) {
-        return Err(Failure::Moved(error("was answered for a part of the range only")));
-    }
-    let Some(lsn) = answer.lsn else {
-        return Err(again("brought no LSN"));
-    };
-    let partitions = client.partitions(false).await?;
-    let partition = partitions
-        .into_iter()
-        .find(|p| match &answer.partition_id {
-            Some(id) => p.id == *id,
-            None => p.range.contains(&position.range),
-        })
-        .ok_or_else(|| Failure::Moved(error("was answered by a partition that is not listed")))?;
-    Ok(Now {
-        token: answer.next_token,
-        end: LineageLsn {
-            lsn,
-            lineage: Lineage {
-                partition_id: partition.id,
-                range: partition.range,
-            },
-        },
-    })
 }

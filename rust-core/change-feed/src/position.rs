@@ -20,6 +20,7 @@
 
 use crate::configuration::Start;
 use crate::error::{Code, Error, Result};
+use crate::framing::SplitSnapshot;
 use crate::range::{EpkRange, PhysicalRange};
 
 const MAGIC: &[u8; 4] = b"CDBP";
@@ -104,6 +105,15 @@ impl Position {
             range,
             generation: self.generation + 1,
             ..self.clone()
+        }
+    }
+
+    /// How Java sees it.
+    pub fn snapshot(&self) -> SplitSnapshot {
+        SplitSnapshot {
+            split_id: self.split_id(),
+            feed_range: self.range.to_string(),
+            position: self.encode(),
         }
     }
 

@@ -3,28 +3,25 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 use parking_lot::Mutex;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::budget::Budget;
-use crate::client::{Client, Failure};
 use crate::configuration::Configuration;
 use crate::discovery;
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
-use crate::logs::{Level, LogQueue};
-use crate::metrics::Metrics;
+use crate::logs::Level;
 use crate::page::Page;
 use crate::panics;
 use crate::poller::Poller;
 use crate::position::Position;
 use crate::runtime::{self, SharedRuntime};
-use crate::trouble::Trouble;
+use crate::shared::{Delivery, Shared};
 
 /// One open connection to a container's change feed. All methods may be called from any thread; after [`Session::close`]
 /// all but `close`, `wake_up` and `drain_logs` fail with `SESSION_CLOSED`.
@@ -50,95 +47,14 @@ struct Running {
     paused: watch::Sender<bool>,
 }
 
-/// A page on its way to Java.
-pub(crate) struct Delivery {
-    pub page: Arc<Page>,
-    /// Frees the range's next fetch when the page is taken.
-    pub slot: Option<OwnedSemaphorePermit>,
-}
-
-/// What a session's tasks share.
-pub(crate) struct Shared {
-    pub configuration: Configuration,
-    pub metrics: Arc<Metrics>,
-    pub logs: LogQueue,
-    pub budget: Budget,
-    pub trouble: Trouble,
-    client: OnceCell<Arc<Client>>,
-    page_ids: AtomicU64,
-    deliveries: Sender<Delivery>,
-    wake_up: Sender<()>,
-    failure: Mutex<Option<Error>>,
-    closed: AtomicBool,
-    ended: Mutex<Vec<String>>,
-}
-
-impl Shared {
-    /// The session's one client, connected by whoever needs it first.
-    pub async fn client(&self) -> std::result::Result<Arc<Client>, Failure> {
-        self.client
-            .get_or_try_init(|| async { Ok(Arc::new(Client::connect(&self.configuration).await?)) })
-            .await
-            .cloned()
-    }
-
-    pub fn next_page_id(&self) -> u64 {
-        self.page_ids.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub fn deliver(&self, delivery: Delivery) {
-        // The receiver lives as long as the session; a page of a closed session is dropped with the channel.
-        let _ = self.deliveries.send(delivery);
-    }
-
-    /// Notes that a range is read no more, so that its id's bookkeeping goes.
-    pub fn ended(&self, split_id: &str) {
-        self.trouble.over(&self.logs, split_id);
-        self.ended.lock().push(split_id.to_owned());
-    }
-
-    /// Keeps the first failure and frees `poll`, which throws it.
-    pub fn fail(&self, error: Error) {
-        self.logs.log(Level::Error, || error.to_string());
-        self.failure.lock().get_or_insert(error);
-        self.wake_up();
-    }
-
-    fn wake_up(&self) {
-        // Full means that a wake-up waits already.
-        let _ = self.wake_up.try_send(());
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::closed());
-        }
-        Ok(())
-    }
-}
-
 impl Session {
     /// Takes a place on the process's runtime. Sends no request.
     pub fn open(configuration: Configuration) -> Result<Self> {
-        let metrics = Arc::new(Metrics::default());
         let (deliveries, pages) = unbounded();
         let (wake_up, wake_ups) = bounded(1);
         Ok(Self {
             runtime: Mutex::new(Some(runtime::acquire()?)),
-            shared: Arc::new(Shared {
-                budget: Budget::new(configuration.max_bytes_in_flight, Arc::clone(&metrics)),
-                configuration,
-                metrics,
-                trouble: Trouble::default(),
-                logs: LogQueue::new(Level::Info),
-                client: OnceCell::new(),
-                page_ids: AtomicU64::new(1),
-                deliveries,
-                wake_up,
-                failure: Mutex::new(None),
-                closed: AtomicBool::new(false),
-                ended: Mutex::new(Vec::new()),
-            }),
+            shared: Arc::new(Shared::new(configuration, deliveries, wake_up)),
             pages,
             wake_ups,
             pollers: Mutex::new(Pollers::default()),
@@ -235,9 +151,7 @@ impl Session {
             default(timeout) => None,
         };
         self.shared.check_open()?;
-        if let Some(failure) = self.shared.failure.lock().clone() {
-            return Err(failure);
-        }
+        self.shared.check_failure()?;
         // Dropping the slot is what lets the range fetch its next page.
         Ok(delivery.map(|delivery| {
             drop(delivery.slot);
@@ -266,9 +180,8 @@ impl Session {
 
     /// Ends all reading within a bound; frees blocked calls. Idempotent.
     pub fn close(&self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.shared.close();
         self.closing.send_replace(true);
-        self.shared.wake_up();
         for running in std::mem::take(&mut self.pollers.lock().running).into_values() {
             running.abort.abort();
         }
@@ -279,7 +192,7 @@ impl Session {
     }
 
     fn forget_ended(&self, pollers: &mut Pollers) {
-        for id in self.shared.ended.lock().drain(..) {
+        for id in self.shared.take_ended() {
             pollers.running.remove(&id);
             pollers.paused.remove(&id);
         }
