@@ -4,25 +4,25 @@
 //!
 //! | module | its one reason to change |
 //! |---|---|
-//! | [`configuration`] | an option |
-//! | [`session`] | what Java can ask for |
-//! | [`discovery`] | how feed ranges are found, pinned and checked |
-//! | [`shared`] | what a session and its ranges share |
-//! | [`now`] | how `now` and `latest` are resolved |
-//! | [`poller`] | how a feed range is read: the I/O and the waiting |
-//! | [`cursor`] | what an answer means: groups, marks, ends, splits; pure |
-//! | [`position`] | the bytes in Flink's state |
-//! | [`range`] | key ranges: order, coverage, cutting; pure |
-//! | [`scan`] | how documents are found in a page |
-//! | [`token`] | what is read of the driver's continuation token |
-//! | [`client`] | the SDK and its errors |
-//! | [`backoff`] | how long to wait; pure |
-//! | [`trouble`] | how passing failures are told |
-//! | [`budget`] | the bound on bytes in flight |
-//! | [`page`], [`framing`] | the layouts between Java and Rust |
-//! | [`panics`] | what is told of a panic |
-//! | [`error`], [`logs`], [`metrics`] | what leaves the core beside pages |
-//! | [`runtime`] | the process's tokio runtime |
+//! | `configuration` | an option |
+//! | `session` | what Java can ask for |
+//! | `discovery` | how feed ranges are found, pinned and checked |
+//! | `shared` | what a session and its ranges share |
+//! | `now` | how `now` and `latest` are resolved |
+//! | `poller` | how a feed range is read: the I/O and the waiting |
+//! | `cursor` | what an answer means: groups, marks, ends, splits; pure |
+//! | `position` | the bytes in Flink's state |
+//! | `range` | key ranges: order, coverage, cutting; pure |
+//! | `scan` | how documents are found in a page |
+//! | `token` | what is read of the driver's continuation token |
+//! | `client` | the SDK and its errors |
+//! | `backoff` | how long to wait; pure |
+//! | `trouble` | how passing failures are told |
+//! | `budget` | the bound on bytes in flight |
+//! | `page`, `framing` | the layouts between Java and Rust |
+//! | `panics` | what is told of a panic |
+//! | `error`, `logs`, `metrics` | what leaves the core beside pages |
+//! | `runtime` | the process's tokio runtime |
 
 mod backoff;
 mod budget;

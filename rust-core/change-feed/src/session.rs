@@ -164,7 +164,7 @@ impl Session {
         self.shared.wake_up();
     }
 
-    /// Counters in the order of [`Metrics::snapshot`].
+    /// Counters in the order of [`crate::metrics::Metrics::snapshot`].
     pub fn metrics(&self) -> Result<[i64; 12]> {
         self.shared.check_open()?;
         let mut pollers = self.pollers.lock();
