@@ -53,8 +53,6 @@ pub struct Accepted {
     pub end: Position,
     /// The range ends behind this page (a bounded read).
     pub finished: bool,
-    /// Items dropped because they lie at or below the mark.
-    pub already_emitted: usize,
     /// Whether the position moved at all.
     pub moved: bool,
     pub notices: Vec<Notice>,
@@ -215,7 +213,6 @@ impl Cursor {
             marks,
             end,
             finished,
-            already_emitted: first,
             moved,
             notices,
         })))

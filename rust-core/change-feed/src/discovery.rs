@@ -25,14 +25,7 @@ const PINNED_AT_ONCE: usize = 16;
 
 /// See `discover` in docs/native-interface.md.
 pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> Result<Vec<SplitSnapshot>> {
-    let known: Vec<Position> = known
-        .iter()
-        .map(|split| {
-            let position = Position::decode(&split.split_id, &split.position)?;
-            check_fits(&position, &shared.configuration)?;
-            Ok(position)
-        })
-        .collect::<Result<_>>()?;
+    let known = positions(known, &shared.configuration)?;
     let patience = Patience::new(shared.configuration.startup_timeout);
     let client = patience.until_done(shared, || shared.client()).await?;
     if !known.is_empty() {
@@ -62,9 +55,21 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
     }
 }
 
+/// Reads the positions that a state holds and checks that each is one for this configuration.
+pub(crate) fn positions(splits: &[SplitSnapshot], configuration: &Configuration) -> Result<Vec<Position>> {
+    splits
+        .iter()
+        .map(|split| {
+            let position = Position::decode(&split.split_id, &split.position)?;
+            check_fits(&position, configuration)?;
+            Ok(position)
+        })
+        .collect()
+}
+
 /// Refuses a position that is not of the configured container, by name, or that was bounded otherwise. The RID is compared
 /// when the service was asked for it.
-pub(crate) fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> {
+fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> {
     let ContainerIdentity {
         database, container, ..
     } = &position.identity;

@@ -186,9 +186,7 @@ impl Reading {
             self.shared.trouble.over(&self.shared.logs, &self.split_id);
             self.notice(&accepted.notices, items.len());
             let metrics = &self.shared.metrics;
-            metrics
-                .already_emitted
-                .fetch_add(accepted.already_emitted as i64, Relaxed);
+            metrics.already_emitted.fetch_add(accepted.first as i64, Relaxed);
             let finished = accepted.finished;
             let kept: usize = accepted.groups.iter().map(ExactSizeIterator::len).sum();
             if kept > 0 || accepted.moved {

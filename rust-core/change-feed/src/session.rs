@@ -19,7 +19,6 @@ use crate::logs::Level;
 use crate::page::Page;
 use crate::panics;
 use crate::poller::Poller;
-use crate::position::Position;
 use crate::runtime::{self, SharedRuntime};
 use crate::shared::{Delivery, Shared};
 
@@ -81,14 +80,7 @@ impl Session {
     /// Checks every snapshot, then starts a poller for each; on an error none is started.
     pub fn add_splits(&self, splits: Vec<SplitSnapshot>) -> Result<()> {
         let runtime = self.runtime()?;
-        let positions: Vec<Position> = splits
-            .iter()
-            .map(|split| {
-                let position = Position::decode(&split.split_id, &split.position)?;
-                discovery::check_fits(&position, &self.shared.configuration)?;
-                Ok(position)
-            })
-            .collect::<Result<_>>()?;
+        let positions = discovery::positions(&splits, &self.shared.configuration)?;
         let mut pollers = self.pollers.lock();
         // Again under the lock: close takes it to abort, and nothing may start behind its back.
         self.shared.check_open()?;

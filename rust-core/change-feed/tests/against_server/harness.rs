@@ -265,6 +265,31 @@ impl Reader {
         }
     }
 
+    /// Reads the first page of a container of one partition and stops in the middle of it, as if a checkpoint were taken there
+    /// and the job ended: what was emitted, and the split in that checkpoint.
+    pub fn stop_in_first_page(configuration: &Configuration, groups_emitted: usize) -> (Vec<Document>, SplitSnapshot) {
+        let mut reader = Self::open(configuration);
+        let split = reader.start_all().remove(0);
+        let page = reader.next();
+        let groups = grouped(&page);
+        assert!(
+            groups_emitted < groups.len(),
+            "in the middle of {} groups",
+            groups.len()
+        );
+        let position = page.position_after(groups_emitted - 1).unwrap();
+        let emitted = groups.into_iter().take(groups_emitted).flatten().collect();
+        (emitted, SplitSnapshot { position, ..split })
+    }
+
+    /// Goes on from a checkpoint and reads to the end.
+    pub fn read_on(configuration: &Configuration, split: SplitSnapshot, emitted: &mut Vec<Document>) -> Self {
+        let mut reader = Self::open(configuration);
+        reader.session.add_splits(vec![split]).unwrap();
+        reader.read_until_idle(|document| emitted.push(document));
+        reader
+    }
+
     pub fn start_all(&mut self) -> Vec<SplitSnapshot> {
         let splits = self.session.discover(&[]).unwrap();
         self.session.add_splits(splits.clone()).unwrap();

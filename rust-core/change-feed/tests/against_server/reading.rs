@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use change_feed::Session;
-use change_feed::framing::SplitSnapshot;
 use serde_json::json;
 
 use crate::harness::*;
@@ -44,31 +43,16 @@ fn restore_in_mid_page(page_size_after: u32) {
     for n in 0..20 {
         server.upsert(&container, "a", &format!("d{n}"), 0);
     }
-    let mut emitted: Vec<Document> = vec![];
-    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 10})));
-    let splits = reader.start_all();
-    let page = reader.next();
-    let groups = grouped(&page);
-    assert_eq!(groups.len(), 10);
-    for group in &groups[..4] {
-        emitted.extend_from_slice(group);
-    }
-    let position = page.position_after(3).unwrap();
-    drop(page);
-    drop(reader);
+    let (mut emitted, split) = Reader::stop_in_first_page(&server.configuration(json!({"pageSize": 10})), 4);
     // d1 and d3 were emitted, d5 was not; all leave their places.
     for id in ["d1", "d3", "d5"] {
         server.upsert(&container, "a", id, 1);
     }
-    let mut reader = Reader::open(&server.configuration(json!({"pageSize": page_size_after})));
-    reader
-        .session
-        .add_splits(vec![SplitSnapshot {
-            position,
-            ..splits[0].clone()
-        }])
-        .unwrap();
-    reader.read_until_idle(|document| emitted.push(document));
+    Reader::read_on(
+        &server.configuration(json!({"pageSize": page_size_after})),
+        split,
+        &mut emitted,
+    );
     assert_each_once(&emitted);
     let current = server.current();
     assert_eq!(current.len(), 20);

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use change_feed::Session;
-use change_feed::framing::SplitSnapshot;
 use serde_json::json;
 
 use crate::harness::*;
@@ -44,25 +43,12 @@ fn children_start_where_the_parent_ended_and_inherit_its_mark() {
     for n in 0..40 {
         server.upsert(&container, &format!("pk{n}"), &format!("d{n}"), 0);
     }
-    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 20})));
-    let splits = reader.start_all();
-    let page = reader.next();
-    let mut emitted: Vec<Document> = grouped(&page).into_iter().take(7).flatten().collect();
-    let position = page.position_after(6).unwrap();
-    drop((page, reader));
+    let (mut emitted, split) = Reader::stop_in_first_page(&server.configuration(json!({"pageSize": 20})), 7);
     // The reader is down while the partition is split, twice.
     server.split(0);
     server.split(0);
     server.upsert(&container, "pk2", "d2", 1);
-    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 6})));
-    reader
-        .session
-        .add_splits(vec![SplitSnapshot {
-            position,
-            ..splits[0].clone()
-        }])
-        .unwrap();
-    reader.read_until_idle(|document| emitted.push(document));
+    Reader::read_on(&server.configuration(json!({"pageSize": 6})), split, &mut emitted);
     assert_each_once(&emitted);
     assert_eq!(emitted.len(), 41);
     assert_eq!(last_versions(&emitted), server.current());
@@ -132,27 +118,14 @@ fn a_mark_does_not_survive_a_merge_below_a_split() {
     for n in 0..60 {
         server.upsert(&container, &format!("pk{n}"), &format!("d{n}"), 0);
     }
-    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 60})));
-    let splits = reader.start_all();
-    let page = reader.next();
-    let mut emitted: Vec<Document> = grouped(&page).into_iter().take(50).flatten().collect();
-    let position = page.position_after(49).unwrap();
-    drop((page, reader));
+    let (mut emitted, split) = Reader::stop_in_first_page(&server.configuration(json!({"pageSize": 60})), 50);
     let first = server.split_partition("0");
     let second = server.split_partition(&first[0]);
     server.merge(&second, true);
     for n in 0..60 {
         server.upsert(&container, &format!("pk{n}"), &format!("late{n}"), 0);
     }
-    let mut reader = Reader::open(&server.configuration(json!({})));
-    reader
-        .session
-        .add_splits(vec![SplitSnapshot {
-            position,
-            ..splits[0].clone()
-        }])
-        .unwrap();
-    reader.read_until_idle(|document| emitted.push(document));
+    let reader = Reader::read_on(&server.configuration(json!({})), split, &mut emitted);
     // Repeats are allowed after a merge, losses are not.
     assert_eq!(last_versions(&emitted), server.current());
     assert!(reader.session.metrics().unwrap()[9] > 0, "repeated after a merge");
