@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use change_feed::configuration::Configuration;
 use change_feed::session::Session;
 use clap::Parser;
+use integration_tools::arguments::DrainArguments;
 use integration_tools::cpu;
 use serde_json::json;
 
@@ -15,35 +16,21 @@ use serde_json::json;
 /// cpu_seconds.
 #[derive(Parser)]
 struct Arguments {
-    /// Address of the account.
-    #[arg(long)]
-    endpoint: String,
-    /// The account's key; better given as the environment variable, which no list of processes shows.
-    #[arg(long, env = "COSMOS_KEY", hide_env_values = true)]
-    key: String,
-    #[arg(long, default_value = "shop")]
-    database: String,
-    #[arg(long, default_value = "orders")]
-    container: String,
-    /// Most documents of a page.
-    #[arg(long, default_value_t = 1_000)]
-    page_size: u32,
-    /// How often everything is read; the figures are of the last time.
-    #[arg(long, default_value_t = 2)]
-    rounds: u32,
+    #[command(flatten)]
+    drain: DrainArguments,
 }
 
 impl Arguments {
     fn configuration(&self) -> Result<Configuration, String> {
         let text = json!({
-            "endpoint": self.endpoint,
-            "key": self.key,
-            "database": self.database,
-            "container": self.container,
+            "endpoint": self.drain.target.endpoint,
+            "key": self.drain.target.key,
+            "database": self.drain.target.database,
+            "container": self.drain.target.container,
             "mode": "LATEST_VERSION",
             "startFrom": {"kind": "BEGINNING", "epochMillis": 0},
             "stopAt": {"kind": "LATEST"},
-            "pageSize": self.page_size,
+            "pageSize": self.drain.page_size,
             "maxBytesInFlight": 64 << 20,
             "idlePollMinMillis": 100,
             "idlePollMaxMillis": 1000,
@@ -103,7 +90,7 @@ fn round(arguments: &Arguments) -> Result<serde_json::Value, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut last = Ok(serde_json::Value::Null);
-    for _ in 0..arguments.rounds.max(1) {
+    for _ in 0..arguments.drain.rounds.max(1) {
         last = round(&arguments);
     }
     match last {

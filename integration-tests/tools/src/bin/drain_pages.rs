@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use clap::Parser;
+use integration_tools::arguments::DrainArguments;
 use integration_tools::cpu;
 use integration_tools::signature::authorization;
 use reqwest::header::{ETAG, HeaderMap};
@@ -13,25 +14,11 @@ use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 
 /// Drains a container's change feed, one task per physical partition, and prints one line of JSON: documents, pages, bytes,
-/// seconds, cpu_seconds.
+/// seconds, cpu_seconds. Plain http is spoken as HTTP/2 with prior knowledge.
 #[derive(Clone, Parser)]
 struct Arguments {
-    /// Address of the account; plain http is spoken as HTTP/2 with prior knowledge.
-    #[arg(long)]
-    endpoint: String,
-    /// The account's key; better given as the environment variable, which no list of processes shows.
-    #[arg(long, env = "COSMOS_KEY", hide_env_values = true)]
-    key: String,
-    #[arg(long, default_value = "shop")]
-    database: String,
-    #[arg(long, default_value = "orders")]
-    container: String,
-    /// Most documents of a page.
-    #[arg(long, default_value_t = 1_000)]
-    page_size: u32,
-    /// How often everything is read; the figures are of the last time.
-    #[arg(long, default_value_t = 2)]
-    rounds: u32,
+    #[command(flatten)]
+    drain: DrainArguments,
 }
 
 #[derive(Default)]
@@ -61,10 +48,10 @@ struct Drain {
 impl Drain {
     fn request(&self, resource: &str) -> Result<reqwest::RequestBuilder, String> {
         let date = httpdate::fmt_http_date(SystemTime::now());
-        let signed = authorization(&self.arguments.key, "GET", resource, &self.link, &date)?;
+        let signed = authorization(&self.arguments.drain.target.key, "GET", resource, &self.link, &date)?;
         let address = format!(
             "{}/{}/{resource}",
-            self.arguments.endpoint.trim_end_matches('/'),
+            self.arguments.drain.target.endpoint.trim_end_matches('/'),
             self.link
         );
         Ok(self
@@ -100,7 +87,7 @@ impl Drain {
                 // As the SDK does: items in envelopes.
                 .header("x-ms-cosmos-changefeed-wire-format-version", "2021-09-15")
                 .header("x-ms-documentdb-partitionkeyrangeid", range)
-                .header("x-ms-max-item-count", self.arguments.page_size);
+                .header("x-ms-max-item-count", self.arguments.drain.page_size);
             if let Some(position) = &position {
                 request = request.header("if-none-match", position);
             }
@@ -133,14 +120,17 @@ fn text(headers: &HeaderMap, name: &str) -> Result<String, String> {
 }
 
 async fn run(arguments: Arguments) -> Result<String, String> {
-    let link = format!("dbs/{}/colls/{}", arguments.database, arguments.container);
+    let link = format!(
+        "dbs/{}/colls/{}",
+        arguments.drain.target.database, arguments.drain.target.container
+    );
     let client = Client::builder()
         .http2_prior_knowledge()
         .http2_initial_stream_window_size(8 << 20)
         .http2_initial_connection_window_size(32 << 20)
         .build()
         .map_err(|error| error.to_string())?;
-    let rounds = arguments.rounds.max(1);
+    let rounds = arguments.drain.rounds.max(1);
     let drain = std::sync::Arc::new(Drain {
         client,
         arguments,

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use integration_tools::arguments::ContainerArguments;
 use integration_tools::orders::{Catalogue, Shard, Step};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,16 +28,8 @@ use crate::target::Target;
 /// and one with all counts at the end.
 #[derive(Parser)]
 struct Arguments {
-    /// Address of the account, such as https://name.documents.azure.com:443/.
-    #[arg(long)]
-    endpoint: String,
-    /// The account's key; better given as the environment variable, which no list of processes shows.
-    #[arg(long, env = "COSMOS_KEY", hide_env_values = true)]
-    key: String,
-    #[arg(long, default_value = "shop")]
-    database: String,
-    #[arg(long, default_value = "orders")]
-    container: String,
+    #[command(flatten)]
+    target: ContainerArguments,
     /// Creates database and container if they are absent, with partition key /customer.
     #[arg(long)]
     create: bool,
@@ -188,10 +181,10 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let journal = arguments.journal.as_deref().map(Journal::create).transpose()?;
     let target = Arc::new(
         Target::connect(
-            &arguments.endpoint,
-            &arguments.key,
-            &arguments.database,
-            &arguments.container,
+            &arguments.target.endpoint,
+            &arguments.target.key,
+            &arguments.target.database,
+            &arguments.target.container,
             arguments.create.then_some(arguments.throughput),
             counters.clone(),
             journal,
