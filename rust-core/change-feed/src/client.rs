@@ -24,7 +24,7 @@ use azure_data_cosmos_driver::options::{DriverOptions, PlanOptions};
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use crate::configuration::{Configuration, Start};
+use crate::configuration::{Configuration, Mode, Start};
 use crate::error::{Code, Error, Result};
 use crate::position::ContainerIdentity;
 use crate::range::{EpkRange, PhysicalRange};
@@ -149,12 +149,18 @@ impl Client {
             .collect()
     }
 
-    /// Fetches the page behind `token`, or the first page by `start` when there is none.
-    pub async fn fetch(&self, range: &EpkRange, start: Start, token: Option<&str>) -> Attempt<Answer> {
-        let operation =
-            CosmosOperation::change_feed(self.container.clone(), Some(feed_range(range).map_err(Failure::Fatal)?))
-                .with_change_feed_start(start_from(start).map_err(Failure::Fatal)?)
-                .with_max_item_count(MaxItemCountHint::Limit(self.page_size));
+    /// Fetches the page behind `token`, which is of this mode, or the first page by `start` when there is none.
+    pub async fn fetch(&self, mode: Mode, range: &EpkRange, start: Start, token: Option<&str>) -> Attempt<Answer> {
+        let target = Some(feed_range(range).map_err(Failure::Fatal)?);
+        let operation = match mode {
+            Mode::LatestVersion => CosmosOperation::change_feed(self.container.clone(), target),
+            Mode::AllVersionsAndDeletes => {
+                CosmosOperation::change_feed_all_versions_and_deletes(self.container.clone(), target)
+            }
+        };
+        let operation = operation
+            .with_change_feed_start(start_from(start).map_err(Failure::Fatal)?)
+            .with_max_item_count(MaxItemCountHint::Limit(self.page_size));
         let token = token.map(|token| ContinuationToken::from_string(token.to_owned()));
         let fetching = async {
             let mut plan = self

@@ -16,6 +16,15 @@ use crate::error::{Code, Error, Result};
 /// The longest page that the service makes (4 MB) plus one transactional batch (2 MB) that may not be cut.
 pub const LARGEST_PAGE_BYTES: usize = 6 << 20;
 
+/// What the feed is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Each document's latest version; no deletes.
+    LatestVersion,
+    /// Every version, deletes too, with what was there before; as far back as the account keeps them.
+    AllVersionsAndDeletes,
+}
+
 /// Where a range without a position starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {

@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use crate::configuration::ItemsWithoutLsn;
+use crate::configuration::{ItemsWithoutLsn, Mode, Start};
 use crate::error::{Code, Error, Result};
-use crate::position::{Lineage, LineageLsn, Position};
+use crate::position::{End, Lineage, LineageLsn, Position};
 use crate::range::PhysicalRange;
 use crate::token::TokenShape;
 
@@ -27,6 +27,10 @@ pub struct Facts<'a> {
     pub next_token: &'a str,
     /// The items' LSNs, in feed order.
     pub lsns: &'a [Option<i64>],
+    /// The items' timestamps, milliseconds since the epoch, as many as LSNs.
+    pub timestamps: &'a [Option<i64>],
+    /// Whether the answer came so long after the range's end in time that nothing of that time can come any more.
+    pub past_end_time: bool,
 }
 
 /// Something unusual that was handled and that somebody should know of.
@@ -53,6 +57,8 @@ pub struct Accepted {
     pub end: Position,
     /// The range ends behind this page (a bounded read).
     pub finished: bool,
+    /// The present state ends behind this page; the position goes on with the changes since it was pinned.
+    pub switched: bool,
     /// Whether the position moved at all.
     pub moved: bool,
     pub notices: Vec<Notice>,
@@ -91,7 +97,7 @@ impl Cursor {
 
     /// Takes a new end for a bounded read, after [`Verdict::EndVoid`].
     pub fn set_end(&mut self, end: LineageLsn) {
-        self.position.end = Some(end);
+        self.position.end = Some(End::Lsn(end));
     }
 
     /// Whether the token behind an answer says that the range is no longer read as one.
@@ -112,7 +118,7 @@ impl Cursor {
     /// # Errors
     /// `LSN_MISSING` when an item has none and that is not allowed. The cursor has not moved then.
     pub fn judge(&mut self, facts: &Facts<'_>) -> Result<Verdict> {
-        if let Some(end) = &self.position.end
+        if let Some(End::Lsn(end)) = &self.position.end
             && !end.lineage.leads_to(facts.partition, facts.topology)
         {
             return Ok(Verdict::EndVoid);
@@ -125,7 +131,6 @@ impl Cursor {
             }
             mark => mark.clone(),
         };
-        let end_lsn = self.position.end.as_ref().map(|end| end.lsn);
         let lsns = facts.lsns;
         if self.items_without_lsn == ItemsWithoutLsn::Fail
             && let Some(index) = lsns.iter().position(Option::is_none)
@@ -140,24 +145,21 @@ impl Cursor {
             ));
         }
 
-        // A bounded range ends at the first item above its end, which is not emitted, or at a 304 of a replica that has
-        // reached the end. Never at a page's header or an empty page.
-        let above_end = |lsn: &Option<i64>| matches!((lsn, end_lsn), (Some(lsn), Some(end)) if *lsn > end);
         let decreases = lsns
             .iter()
             .flatten()
             .zip(lsns.iter().flatten().skip(1))
             .any(|(a, b)| b < a);
-        let stop = match lsns.iter().position(above_end) {
-            None => lsns.len(),
-            // Where order is broken, everything at or below the end is still owed.
-            Some(_) if decreases => lsns.iter().rposition(|lsn| !above_end(lsn)).map_or(0, |i| i + 1),
-            Some(index) => index,
-        };
-        let finished = match end_lsn {
-            Some(end) => stop < lsns.len() || (facts.not_modified && facts.lsn.is_some_and(|lsn| lsn >= end)),
-            None => false,
-        };
+        let stop = self.owed(facts, decreases);
+        // A bounded range ends at the first item above its end, which is not emitted, or at a 304 of a replica that has
+        // reached the end. Never at a page's header or an empty page.
+        let ended = stop < lsns.len()
+            || facts.not_modified
+                && match &self.position.end {
+                    None => false,
+                    Some(End::Lsn(end)) => facts.lsn.is_some_and(|lsn| lsn >= end.lsn),
+                    Some(End::Time(_)) => facts.past_end_time,
+                };
 
         // What was emitted is a prefix of the feed, and items only move to higher LSNs: drop the prefix at or below the mark.
         let first = mark.as_ref().map_or(0, |mark| {
@@ -185,12 +187,24 @@ impl Cursor {
             range: facts.partition.range.clone(),
         };
         let above_mark_seen = first < lsns.len();
-        let end = Position {
-            token: Some(facts.next_token.to_owned()),
-            // A page may be cut differently next time, so the mark goes only when an LSN above it was seen behind it.
-            mark: if above_mark_seen { None } else { mark },
-            ..self.position.clone()
+        let end = match &self.position.then {
+            Some(then) if ended => Position {
+                mode: Mode::AllVersionsAndDeletes,
+                start: Start::Now,
+                token: Some(then.token.clone()),
+                mark: None,
+                end: then.end.clone(),
+                then: None,
+                ..self.position.clone()
+            },
+            _ => Position {
+                token: Some(facts.next_token.to_owned()),
+                // A page may be cut differently next time, so the mark goes only when an LSN above it was seen behind it.
+                mark: if above_mark_seen { None } else { mark },
+                ..self.position.clone()
+            },
         };
+        let switched = ended && self.position.then.is_some();
         let mut marks: Vec<Option<LineageLsn>> = groups
             .iter()
             .map(|group| {
@@ -205,17 +219,47 @@ impl Cursor {
             None => marks.push(end.mark.clone()),
         }
         let moved = end != self.position;
-        self.last_lsn = lsns.last().copied().flatten().or(self.last_lsn);
+        self.last_lsn = match switched {
+            true => None,
+            false => lsns.last().copied().flatten().or(self.last_lsn),
+        };
         self.position = end.clone();
         Ok(Verdict::Accepted(Box::new(Accepted {
             first,
             groups,
             marks,
             end,
-            finished,
+            finished: ended && !switched,
+            switched,
             moved,
             notices,
         })))
+    }
+
+    /// How many items, from the page's first, lie at or before the range's end.
+    fn owed(&self, facts: &Facts<'_>, decreases: bool) -> usize {
+        let lsns = facts.lsns;
+        let above_end = |index: usize| match &self.position.end {
+            None => false,
+            Some(End::Lsn(end)) => lsns[index].is_some_and(|lsn| lsn > end.lsn),
+            Some(End::Time(end)) => {
+                facts.timestamps[index].is_some_and(|time| time.div_euclid(1000) > end.div_euclid(1000))
+            }
+        };
+        let Some(mut first) = (0..lsns.len()).find(|&index| above_end(index)) else {
+            return lsns.len();
+        };
+        if decreases {
+            // Where order is broken, everything at or before the end is still owed.
+            return (0..lsns.len())
+                .rfind(|&index| !above_end(index))
+                .map_or(0, |last| last + 1);
+        }
+        // A transaction may reach over a second: it is emitted whole or not at all.
+        while first > 0 && lsns[first].is_some() && lsns[first - 1] == lsns[first] {
+            first -= 1;
+        }
+        first
     }
 }
 

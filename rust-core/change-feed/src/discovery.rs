@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::client::{Client, Failure};
-use crate::configuration::{Configuration, Start, Stop};
+use crate::configuration::{Configuration, Mode, Start, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
 use crate::now::poll_now;
 use crate::panics;
-use crate::position::{ContainerIdentity, Position};
+use crate::position::{ContainerIdentity, End, Position};
 use crate::range::{PhysicalRange, check_coverage, key_space};
 use crate::shared::Shared;
 
@@ -109,12 +109,14 @@ async fn pin_all(
             let (shared, client, patience) = (Arc::clone(shared), Arc::clone(client), patience.clone());
             let position = Position {
                 identity: client.identity().clone(),
+                mode: Mode::LatestVersion,
                 range: partition.range.clone(),
                 generation: 0,
                 start: shared.configuration.start,
                 token: None,
                 mark: None,
                 end: None,
+                then: None,
             };
             tasks.spawn(async move {
                 let pinned = panics::caught(pin(&shared, &client, position, &patience)).await;
@@ -147,7 +149,7 @@ async fn pin(
             position.token = Some(now.token);
         }
         if configuration.stop == Stop::Latest {
-            position.end = Some(now.end);
+            position.end = Some(End::Lsn(now.end));
         }
     }
     Ok(position.snapshot())

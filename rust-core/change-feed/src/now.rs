@@ -23,7 +23,7 @@ pub(crate) struct Now {
 /// Polls `now` for a range. Accepted only as a 304 with a server continuation for the whole range: otherwise the start
 /// would be evaluated again when it is used.
 pub(crate) async fn poll_now(client: &Client, position: &Position) -> std::result::Result<Now, Failure> {
-    let answer = client.fetch(&position.range, Start::Now, None).await?;
+    let answer = client.fetch(position.mode, &position.range, Start::Now, None).await?;
     let error = |what: &str| Error {
         retryable: true,
         ..Error::new(

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 
 use crate::backoff::Backoff;
@@ -23,7 +24,7 @@ use crate::framing::SplitSnapshot;
 use crate::logs::Level;
 use crate::now::capture_end;
 use crate::page::{Documents, Page};
-use crate::position::Position;
+use crate::position::{End, Position};
 use crate::range::{PhysicalRange, cut_at_partitions};
 use crate::scan;
 use crate::shared::{Delivery, Shared};
@@ -69,6 +70,19 @@ impl Poller {
             Err(error) => shared.fail(error),
         }
     }
+}
+
+/// How far this machine's clock must be past an end in time before a 304 ends a range: clocks differ, and a moment's writes
+/// may still be on their way to the replica that answers.
+const END_TIME_MARGIN: Duration = Duration::from_secs(5);
+
+/// Whether the clock says that nothing at or before an end in time can come any more.
+fn is_past(end: Option<&End>) -> bool {
+    let Some(End::Time(millis)) = end else {
+        return false;
+    };
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    now >= i128::from(*millis) + END_TIME_MARGIN.as_millis() as i128
 }
 
 struct Reading {
@@ -119,7 +133,12 @@ impl Reading {
             self.shared.metrics.requests.fetch_add(1, Relaxed);
             let position = self.cursor.position().clone();
             let answer = client
-                .fetch(&position.range, position.start, position.token.as_deref())
+                .fetch(
+                    position.mode,
+                    &position.range,
+                    position.start,
+                    position.token.as_deref(),
+                )
                 .await;
             let answer = match answer {
                 Ok(answer) => answer,
@@ -164,6 +183,7 @@ impl Reading {
                 }
             };
             let lsns: Vec<Option<i64>> = items.iter().map(|item| item.lsn).collect();
+            let timestamps: Vec<Option<i64>> = items.iter().map(|item| item.timestamp_millis).collect();
             let verdict = self.cursor.judge(&Facts {
                 not_modified: answer.not_modified,
                 lsn: answer.lsn,
@@ -171,6 +191,8 @@ impl Reading {
                 topology: &topology,
                 next_token: &answer.next_token,
                 lsns: &lsns,
+                timestamps: &timestamps,
+                past_end_time: is_past(position.end.as_ref()),
             })?;
             let accepted = match verdict {
                 Verdict::Accepted(accepted) => *accepted,
@@ -187,7 +209,7 @@ impl Reading {
             self.notice(&accepted.notices, items.len());
             let metrics = &self.shared.metrics;
             metrics.already_emitted.fetch_add(accepted.first as i64, Relaxed);
-            let finished = accepted.finished;
+            let (finished, switched) = (accepted.finished, accepted.switched);
             let kept: usize = accepted.groups.iter().map(ExactSizeIterator::len).sum();
             if kept > 0 || accepted.moved {
                 if kept > 0 {
@@ -211,10 +233,18 @@ impl Reading {
             } else {
                 drop((reservation, slot));
             }
+            if switched {
+                self.shared.logs.log(Level::Info, || {
+                    format!(
+                        "range {}: the present state was read, the changes since it was pinned follow",
+                        self.split_id
+                    )
+                });
+            }
             if finished {
                 return Ok(Outcome::Finished);
             }
-            if answer.not_modified {
+            if answer.not_modified && !switched {
                 let wait = self.idle.wait(fastrand::f64(), None);
                 tokio::time::sleep(wait).await;
             } else {

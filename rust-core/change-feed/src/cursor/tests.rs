@@ -3,6 +3,7 @@
 #![allow(clippy::single_range_in_vec_init)]
 
 use super::*;
+use crate::position::Then;
 use crate::position::tests::{lineage, position};
 use crate::range::EpkRange;
 use proptest::prelude::*;
@@ -23,7 +24,7 @@ fn cursor(mark: Option<i64>, end: Option<i64>) -> Cursor {
         lineage: lineage("0", "", "FF"),
     };
     position.mark = mark.map(at);
-    position.end = end.map(at);
+    position.end = end.map(at).map(End::Lsn);
     Cursor::new(position, ItemsWithoutLsn::Fail)
 }
 
@@ -37,6 +38,8 @@ fn judge_on(cursor: &mut Cursor, topology: &[PhysicalRange], lsns: &[i64]) -> Ve
             topology,
             next_token: "t1",
             lsns: &lsns,
+            timestamps: &vec![None; lsns.len()],
+            past_end_time: false,
         })
         .unwrap()
 }
@@ -131,6 +134,8 @@ fn a_304_ends_a_bounded_range_only_when_the_replica_has_reached_the_end() {
                     topology: &[],
                     next_token: "t1",
                     lsns: &[],
+                    timestamps: &[],
+                    past_end_time: false,
                 })
                 .unwrap(),
         )
@@ -139,6 +144,125 @@ fn a_304_ends_a_bounded_range_only_when_the_replica_has_reached_the_end() {
     assert!(!at(Some(4)), "a lagging replica");
     assert!(!at(None));
     assert!(at(Some(5)));
+}
+
+/// Judges a page of (LSN, milliseconds) on the one partition.
+fn judge_times(cursor: &mut Cursor, items: &[(i64, i64)], past_end_time: bool) -> Accepted {
+    let lsns: Vec<Option<i64>> = items.iter().map(|item| Some(item.0)).collect();
+    let timestamps: Vec<Option<i64>> = items.iter().map(|item| Some(item.1)).collect();
+    let partition = partition("0", &[], "", "FF");
+    accepted(
+        cursor
+            .judge(&Facts {
+                not_modified: items.is_empty(),
+                lsn: lsns.last().copied().flatten(),
+                partition: &partition,
+                topology: &[],
+                next_token: "t1",
+                lsns: &lsns,
+                timestamps: &timestamps,
+                past_end_time,
+            })
+            .unwrap(),
+    )
+}
+
+fn until(millis: i64) -> Cursor {
+    let mut position = cursor(None, None).position().clone();
+    position.end = Some(End::Time(millis));
+    Cursor::new(position, ItemsWithoutLsn::Fail)
+}
+
+#[test]
+fn an_end_in_time_includes_its_second_and_cuts_no_transaction() {
+    let page = judge_times(
+        &mut until(5_200),
+        &[(1, 4_000), (2, 5_000), (3, 5_000), (4, 6_000)],
+        false,
+    );
+    assert!(page.finished);
+    assert_eq!(page.groups, [0..1, 1..2, 2..3]);
+    let page = judge_times(&mut until(5_200), &[(1, 5_000), (2, 5_000), (2, 6_000)], false);
+    assert_eq!(
+        page.groups,
+        [0..1],
+        "one transaction over two seconds is later as a whole"
+    );
+    let page = judge_times(&mut until(5_200), &[(1, 5_000)], true);
+    assert!(!page.finished, "more of that second may come");
+}
+
+#[test]
+fn a_304_ends_a_range_only_when_its_end_in_time_is_long_past() {
+    assert!(!judge_times(&mut until(5_200), &[], false).finished);
+    assert!(judge_times(&mut until(5_200), &[], true).finished);
+    assert!(
+        !judge_times(&mut cursor(None, None), &[], true).finished,
+        "there is no end"
+    );
+}
+
+fn present_state(pinned_at: i64, end: Option<End>) -> Cursor {
+    let mut position = cursor(None, Some(pinned_at)).position().clone();
+    position.then = Some(Then {
+        token: "pinned".to_owned(),
+        end,
+    });
+    Cursor::new(position, ItemsWithoutLsn::Fail)
+}
+
+#[test]
+fn behind_the_present_state_the_pinned_changes_follow() {
+    for items in [&[3, 5, 6][..], &[][..]] {
+        let mut cursor = present_state(5, Some(End::Time(77)));
+        let partition = partition("0", &[], "", "FF");
+        let lsns: Vec<Option<i64>> = items.iter().copied().map(Some).collect();
+        let page = accepted(
+            cursor
+                .judge(&Facts {
+                    not_modified: items.is_empty(),
+                    lsn: Some(6),
+                    partition: &partition,
+                    topology: &[],
+                    next_token: "t1",
+                    lsns: &lsns,
+                    timestamps: &vec![None; lsns.len()],
+                    past_end_time: false,
+                })
+                .unwrap(),
+        );
+        assert_eq!(
+            page.groups.len(),
+            items.len().saturating_sub(1),
+            "what is above the pin comes as a change"
+        );
+        assert!(page.switched && page.moved && !page.finished);
+        assert_eq!(&page.end, cursor.position());
+        assert_eq!(page.end.mode, Mode::AllVersionsAndDeletes);
+        assert_eq!(page.end.token.as_deref(), Some("pinned"));
+        assert_eq!(page.end.end, Some(End::Time(77)));
+        assert_eq!((page.end.mark.clone(), page.end.then.clone()), (None, None));
+        assert_eq!(page.marks.last(), Some(&None));
+        let change = judge(&mut cursor, &[6, 7]);
+        assert_eq!(
+            change.groups,
+            [0..1, 1..2],
+            "nothing of the present state's page matters any more"
+        );
+        assert!(change.notices.is_empty());
+    }
+}
+
+#[test]
+fn the_present_state_goes_on_until_it_is_read() {
+    let mut cursor = present_state(5, None);
+    let page = judge(&mut cursor, &[3, 5]);
+    assert!(!page.switched && !page.finished);
+    assert_eq!(page.end.mode, Mode::LatestVersion);
+    assert_eq!(page.end.token.as_deref(), Some("t1"));
+    let children = cursor.position().child(EpkRange::new("", "3F").unwrap());
+    assert_eq!(children.then, cursor.position().then);
+    assert_eq!(children.job_mode(), Mode::AllVersionsAndDeletes);
 }
 
 #[test]
@@ -169,6 +293,8 @@ fn an_item_without_lsn_fails_or_makes_the_page_one_group() {
         topology: &[],
         next_token: "t1",
         lsns: &[Some(1), None, Some(3)],
+        timestamps: &[None; 3],
+        past_end_time: false,
     };
     let error = cursor(None, None).judge(&facts).unwrap_err();
     assert_eq!(error.code, Code::LsnMissing);
@@ -285,6 +411,8 @@ proptest! {
                         topology: &[],
                         next_token: &next.to_string(),
                         lsns: &lsns,
+                        timestamps: &vec![None; lsns.len()],
+                        past_end_time: false,
                     }).unwrap());
                     let emit = groups.min(page.groups.len());
                     for group in &page.groups[..emit] {

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+use super::*;
+use crate::error::Code;
+use proptest::prelude::*;
+
+pub(crate) fn lineage(id: &str, min: &str, max: &str) -> Lineage {
+    Lineage {
+        partition_id: id.to_owned(),
+        range: EpkRange::new(min, max).unwrap(),
+    }
+}
+
+pub(crate) fn position() -> Position {
+    Position {
+        identity: ContainerIdentity {
+            endpoint: "https://a/".to_owned(),
+            database: "db".to_owned(),
+            container: "c".to_owned(),
+            rid: "rid".to_owned(),
+        },
+        mode: Mode::LatestVersion,
+        range: EpkRange::new("", "7F").unwrap(),
+        generation: 0,
+        start: Start::Beginning,
+        token: None,
+        mark: None,
+        end: None,
+        then: None,
+    }
+}
+
+fn any_lsn() -> impl Strategy<Value = LineageLsn> {
+    (any::<i64>(), "[a-z0-9]{1,4}").prop_map(|(lsn, id)| LineageLsn {
+        lsn,
+        lineage: lineage(&id, "", "FF"),
+    })
+}
+
+fn any_end() -> impl Strategy<Value = Option<End>> {
+    proptest::option::of(prop_oneof![
+        any_lsn().prop_map(End::Lsn),
+        any::<i64>().prop_map(End::Time)
+    ])
+}
+
+fn any_position() -> impl Strategy<Value = Position> {
+    let start = prop_oneof![
+        Just(Start::Beginning),
+        Just(Start::Now),
+        any::<i64>().prop_map(Start::At)
+    ];
+    // What the mode and the end may be while the present state is read, and otherwise.
+    let phase = prop_oneof![
+        (any_lsn(), ".*", any_end()).prop_map(|(bound, token, end)| {
+            (Mode::LatestVersion, Some(End::Lsn(bound)), Some(Then { token, end }))
+        }),
+        any_end().prop_map(|end| (Mode::LatestVersion, end, None)),
+        any_end().prop_map(|end| (Mode::AllVersionsAndDeletes, end, None)),
+    ];
+    let token = proptest::option::of(".*");
+    (any::<u32>(), start, token, proptest::option::of(any_lsn()), phase, ".*").prop_map(
+        |(generation, start, token, mark, (mode, end, then), name)| {
+            let mut position = position();
+            position.identity.container = name;
+            Position {
+                mode,
+                generation,
+                start,
+                token,
+                mark,
+                end,
+                then,
+                ..position
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(position in any_position()) {
+        prop_assert_eq!(Position::decode(&position.split_id(), &position.encode()).unwrap(), position);
+    }
+
+    #[test]
+    fn a_flipped_bit_a_cut_and_a_tail_are_refused(position in any_position(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        let good = position.encode();
+        let id = position.split_id();
+        let mut flipped = good.clone();
+        flipped[at.index(good.len())] ^= 1 << bit;
+        prop_assert!(Position::decode(&id, &flipped).is_err());
+        prop_assert!(Position::decode(&id, &good[..at.index(good.len())]).is_err());
+        let mut tailed = good.clone();
+        tailed.push(0);
+        prop_assert!(Position::decode(&id, &tailed).is_err());
+    }
+}
+
+#[test]
+fn a_newer_version_is_named() {
+    let mut bytes = position().encode();
+    bytes[4] = 9;
+    let error = Position::decode("-7F@0", &bytes).unwrap_err();
+    assert_eq!(error.code, Code::PositionTooNew);
+    assert!(
+        error.message.contains('9') && error.message.contains("-7F@0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_present_state_without_an_end_is_refused() {
+    let then = Some(Then {
+        token: "t".to_owned(),
+        end: None,
+    });
+    for (mode, end) in [
+        (Mode::LatestVersion, None),
+        (Mode::LatestVersion, Some(End::Time(5))),
+        (
+            Mode::AllVersionsAndDeletes,
+            Some(End::Lsn(LineageLsn {
+                lsn: 1,
+                lineage: lineage("0", "", "FF"),
+            })),
+        ),
+    ] {
+        let odd = Position {
+            mode,
+            end,
+            then: then.clone(),
+            ..position()
+        };
+        let error = Position::decode("-7F@0", &odd.encode()).unwrap_err();
+        assert_eq!(error.code, Code::PositionCorrupt);
+    }
+}
+
+#[test]
+fn a_position_of_another_split_is_refused() {
+    assert!(Position::decode("-7F@1", &position().encode()).is_err());
+}
+
+fn partition(id: &str, min: &str, max: &str, parents: &[&str]) -> PhysicalRange {
+    PhysicalRange {
+        id: id.to_owned(),
+        range: EpkRange::new(min, max).unwrap(),
+        parents: parents.iter().map(|p| (*p).to_owned()).collect(),
+    }
+}
+
+fn leads(topology: &[PhysicalRange], id: &str) -> bool {
+    let found = topology.iter().find(|p| p.id == id).unwrap();
+    lineage("1", "10", "40").leads_to(found, topology)
+}
+
+#[test]
+fn lsns_go_on_through_splits() {
+    assert!(leads(&[partition("1", "10", "40", &["0"])], "1"));
+    let nested = [
+        partition("3", "20", "40", &["0", "1"]),
+        partition("4", "10", "18", &["0", "1", "2"]),
+        partition("6", "18", "1C", &["0", "1", "2", "5"]),
+        partition("7", "1C", "20", &["0", "1", "2", "5"]),
+        partition("8", "", "10", &["0"]),
+    ];
+    for id in ["3", "4", "6", "7"] {
+        assert!(leads(&nested, id), "{id}");
+    }
+    assert!(!leads(&nested, "8"), "no descendant");
+}
+
+#[test]
+fn lsns_do_not_go_on_through_merges() {
+    let with_neighbour = [partition("5", "10", "80", &["1", "4"]), partition("6", "", "10", &[])];
+    assert!(!leads(&with_neighbour, "5"));
+    let own_children = [
+        partition("6", "10", "40", &["1", "2", "3"]),
+        partition("9", "", "10", &[]),
+    ];
+    assert!(!leads(&own_children, "6"));
+    // 1 into 2 and 3, 2 into 4 and 5, these merged into 6; then 6 split into 7 and 8.
+    let half = partition("3", "20", "40", &["1"]);
+    let grandchildren = [partition("6", "10", "20", &["1", "2", "4", "5"]), half.clone()];
+    assert!(!leads(&grandchildren, "6"), "narrower, and a merge all the same");
+    assert!(leads(&grandchildren, "3"));
+    let split_again = [
+        partition("7", "10", "18", &["1", "2", "4", "5", "6"]),
+        partition("8", "18", "20", &["1", "2", "4", "5", "6"]),
+        half,
+    ];
+    assert!(!leads(&split_again, "7"));
+}
