@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSourceBuilder;
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,13 +38,18 @@ public final class TestContainer {
 
     /** A source over this container, to be completed; idle ranges are asked often. */
     public CosmosDBSourceBuilder<Change> source() {
-        return CosmosDBSource.<Change>builder()
+        return source(new ChangeDeserializer());
+    }
+
+    /** The same for another type of record. */
+    <T> CosmosDBSourceBuilder<T> source(CosmosDBDeserializationSchema<T> deserializer) {
+        return CosmosDBSource.<T>builder()
                 .endpoint(account.endpoint())
                 .key(account.key())
                 .database(account.database())
                 .container(name)
                 .idlePollInterval(Duration.ofMillis(20), Duration.ofMillis(200))
-                .deserializer(new ChangeDeserializer());
+                .deserializer(deserializer);
     }
 
     /** Creates or replaces one item. */
