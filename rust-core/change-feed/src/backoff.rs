@@ -16,6 +16,22 @@ pub struct Backoff {
     next: Duration,
 }
 
+/// A length of time to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    step: Duration,
+    asked: Duration,
+}
+
+impl Wait {
+    /// Between half of the step and all of it, by `chance` in `[0, 1)`, so that ranges that fail together do not come back
+    /// together. Never shorter than what the service asked for.
+    pub fn length(self, chance: f64) -> Duration {
+        let jittered = self.step.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
+        jittered.max(self.asked)
+    }
+}
+
 impl Backoff {
     pub fn new(shortest: Duration, longest: Duration) -> Self {
         Self {
@@ -30,13 +46,19 @@ impl Backoff {
         Self::new(RETRY_FIRST, RETRY_LONGEST)
     }
 
-    /// The next wait: between half of the present step and all of it, by `chance` in `[0, 1)`, so that ranges that fail
-    /// together do not come back together. Never shorter than what the service asked for.
-    pub fn wait(&mut self, chance: f64, asked: Option<Duration>) -> Duration {
+    /// The next wait, at least as long as the service asked for.
+    pub fn next_wait(&mut self, asked: Option<Duration>) -> Wait {
         let step = self.next;
         self.next = (step * 2).min(self.longest);
-        let jittered = step.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0);
-        jittered.max(asked.unwrap_or_default())
+        Wait {
+            step,
+            asked: asked.unwrap_or_default(),
+        }
+    }
+
+    /// The length of the next wait, see [`Wait::length`].
+    pub fn wait(&mut self, chance: f64, asked: Option<Duration>) -> Duration {
+        self.next_wait(asked).length(chance)
     }
 
     /// Something came: start over with the shortest wait.

@@ -26,6 +26,7 @@ use time::OffsetDateTime;
 
 use crate::configuration::{Configuration, Mode, Start};
 use crate::error::{Code, Error, Result};
+use crate::failure::{Attempt, Failure};
 use crate::position::ContainerIdentity;
 use crate::range::{EpkRange, PhysicalRange};
 
@@ -54,37 +55,6 @@ pub struct Answer {
     /// Request units.
     pub request_charge: f64,
 }
-
-/// A failed fetch, sorted by what to do about it.
-#[derive(Debug)]
-pub enum Failure {
-    /// Ask again later; not before `asked` has passed.
-    Transient {
-        error: Error,
-        throttled: bool,
-        asked: Option<Duration>,
-    },
-    /// The container is not there (any more), or not under this RID.
-    Missing(Error),
-    /// The range is no longer in one partition, or the list of partitions is of another moment: list them again.
-    Moved(Error),
-    /// Asking again does not help.
-    Fatal(Error),
-}
-
-impl Failure {
-    /// The error, whatever is to be done about it.
-    pub fn into_error(self) -> Error {
-        match self {
-            Failure::Transient { error, .. }
-            | Failure::Missing(error)
-            | Failure::Moved(error)
-            | Failure::Fatal(error) => error,
-        }
-    }
-}
-
-type Attempt<T> = std::result::Result<T, Failure>;
 
 impl Client {
     /// Connects to the account and finds the container by name.

@@ -4,6 +4,7 @@
 //!
 //! The rules are the invariants of delivery; each is named at its place below.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::configuration::{ItemsWithoutLsn, Mode, Start};
@@ -44,6 +45,18 @@ pub enum Notice {
     MarkVoid,
 }
 
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Notice::LsnsDecrease => "LSNs decrease inside a page; it is emitted as one commit group",
+            Notice::GroupGoesOn => {
+                "a page starts with the LSN that the last one ended with; the transaction is emitted in two parts"
+            }
+            Notice::MarkVoid => "partitions were merged; the page at the position is emitted again whole",
+        })
+    }
+}
+
 /// What is left of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -62,6 +75,25 @@ pub struct Accepted {
     /// Whether the position moved at all.
     pub moved: bool,
     pub notices: Vec<Notice>,
+}
+
+impl Accepted {
+    /// How many items are emitted.
+    pub fn documents(&self) -> usize {
+        self.groups.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The position for "groups `0..=group` of the page that `fetched_by` fetched have been emitted", if it has so many.
+    pub fn position_after(&self, fetched_by: &Position, group: usize) -> Option<Position> {
+        let mark = self.marks.get(group)?;
+        if group + 1 == self.marks.len() {
+            return Some(self.end.clone());
+        }
+        Some(Position {
+            mark: mark.clone(),
+            ..fetched_by.clone()
+        })
+    }
 }
 
 /// The decision on an answer.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::client::{Client, Failure};
+use crate::client::Client;
 use crate::configuration::{Configuration, Mode, Start, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
+use crate::failure::Failure;
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
 use crate::now::poll_now;

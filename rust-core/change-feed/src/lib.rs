@@ -9,13 +9,16 @@
 //! | `discovery` | how feed ranges are found, pinned and checked |
 //! | `shared` | what a session and its ranges share |
 //! | `now` | how `now` and `latest` are resolved |
+//! | `roster` | which feed ranges a session reads, pauses, releases; pure |
 //! | `poller` | how a feed range is read: the I/O and the waiting |
+//! | `reading` | how a feed range is read: what comes next; pure |
 //! | `cursor` | what an answer means: groups, marks, ends, splits; pure |
 //! | `position` | the bytes in Flink's state |
 //! | `range` | key ranges: order, coverage, cutting; pure |
 //! | `scan` | how documents are found in a page |
 //! | `token` | what is read of the driver's continuation token |
 //! | `client` | the SDK and its errors |
+//! | `failure` | what a failed request asks for; pure |
 //! | `backoff` | how long to wait; pure |
 //! | `trouble` | how passing failures are told |
 //! | `budget` | the bound on bytes in flight |
@@ -24,13 +27,14 @@
 //! | `error`, `logs`, `metrics` | what leaves the core beside pages |
 //! | `runtime` | the process's tokio runtime |
 
-mod backoff;
+pub mod backoff;
 mod budget;
 mod client;
 pub mod configuration;
-mod cursor;
+pub mod cursor;
 mod discovery;
 pub mod error;
+pub mod failure;
 pub mod framing;
 pub mod logs;
 pub mod metrics;
@@ -40,11 +44,13 @@ pub mod panics;
 mod poller;
 pub mod position;
 pub mod range;
+pub mod reading;
+pub mod roster;
 mod runtime;
 mod scan;
 pub mod session;
 mod shared;
-mod token;
+pub mod token;
 mod trouble;
 
 pub use configuration::Configuration;

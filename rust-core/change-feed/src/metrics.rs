@@ -30,11 +30,13 @@ pub struct Metrics {
     pub splits: AtomicI64,
     /// Feed ranges that ended because their partition was split.
     pub ranges_split: AtomicI64,
+    /// Feed ranges that ended because their release was asked for.
+    pub ranges_released: AtomicI64,
 }
 
 impl Metrics {
     /// All values, in the order that Java expects.
-    pub fn snapshot(&self) -> [i64; 12] {
+    pub fn snapshot(&self) -> [i64; 13] {
         [
             &self.bytes_in_flight,
             &self.requests,
@@ -48,6 +50,7 @@ impl Metrics {
             &self.repeated_after_merge,
             &self.splits,
             &self.ranges_split,
+            &self.ranges_released,
         ]
         .map(|value| value.load(Relaxed))
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a feed range's `now` is: asked once, by one poll that the service answers with "nothing new".
 
-use crate::client::{Client, Failure};
+use crate::client::Client;
 use crate::configuration::Start;
 use crate::cursor::recreated;
 use crate::error::{Code, Error};
+use crate::failure::Failure;
 use crate::position::{Lineage, LineageLsn, Position};
 use crate::token::TokenShape;
 

@@ -5,10 +5,9 @@
 use bytes::Bytes;
 
 use crate::budget::InFlight;
-use crate::cursor::Accepted;
 use crate::error::{Code, Error, Result};
 use crate::framing::{SplitSnapshot, encode_splits};
-use crate::position::{LineageLsn, Position};
+use crate::reading::Delivered;
 use crate::scan::Item;
 
 const LAYOUT_VERSION: u32 = 1;
@@ -22,6 +21,7 @@ enum Kind {
     Documents = 1,
     RangeFinished = 2,
     RangeSplit = 3,
+    RangeReleased = 4,
 }
 
 /// A page, or an event of a split. Holds its bytes in flight until dropped.
@@ -30,9 +30,8 @@ pub struct Page {
     id: u64,
     index: Vec<u8>,
     body: Option<Bytes>,
-    /// The position that fetched the page, and the mark after each of its groups.
-    fetched_by: Option<Position>,
-    marks: Vec<Option<LineageLsn>>,
+    delivered: Option<Delivered>,
+    /// The position after the page, encoded.
     end: Vec<u8>,
     _in_flight: Option<InFlight>,
 }
@@ -40,9 +39,7 @@ pub struct Page {
 /// What [`Page::documents`] is made of.
 pub(crate) struct Documents<'a> {
     pub id: u64,
-    /// The position that fetched the page.
-    pub fetched_by: Position,
-    pub accepted: Accepted,
+    pub delivered: Delivered,
     pub items: &'a [Item],
     pub body: Bytes,
     pub request_charge: f64,
@@ -54,16 +51,15 @@ impl Page {
     pub(crate) fn documents(parts: Documents<'_>) -> Self {
         let Documents {
             id,
-            fetched_by,
-            accepted,
+            delivered,
             items,
             body,
             request_charge,
             in_flight,
         } = parts;
-        let kept: usize = accepted.groups.iter().map(ExactSizeIterator::len).sum();
+        let accepted = &delivered.accepted;
         let end = accepted.end.encode();
-        let mut index = Index::new(Kind::Documents, id, kept, accepted.groups.len().max(1));
+        let mut index = Index::new(Kind::Documents, id, accepted.documents(), accepted.groups.len().max(1));
         index.request_charge(request_charge);
         index.bytes_in_flight(in_flight.bytes() as u64);
         for (number, group) in accepted.groups.iter().enumerate() {
@@ -71,14 +67,13 @@ impl Page {
                 index.row(item, number as u32);
             }
         }
-        index.split_id(&fetched_by.split_id());
+        index.split_id(&delivered.fetched_by.split_id());
         index.end_position(&end);
         Self {
             id,
             index: index.bytes,
             body: Some(body),
-            fetched_by: Some(fetched_by),
-            marks: accepted.marks,
+            delivered: Some(delivered),
             end,
             _in_flight: Some(in_flight),
         }
@@ -99,13 +94,19 @@ impl Page {
         Self::event(index)
     }
 
+    /// The range is read no more because that was asked for.
+    pub(crate) fn range_released(split_id: &str) -> Self {
+        let mut index = Index::new(Kind::RangeReleased, 0, 0, 0);
+        index.split_id(split_id);
+        Self::event(index)
+    }
+
     fn event(index: Index) -> Self {
         Self {
             id: 0,
             index: index.bytes,
             body: None,
-            fetched_by: None,
-            marks: Vec::new(),
+            delivered: None,
             end: Vec::new(),
             _in_flight: None,
         }
@@ -131,24 +132,23 @@ impl Page {
     /// # Errors
     /// `INTERNAL` when the page has no such group.
     pub fn position_after(&self, group: usize) -> Result<Vec<u8>> {
-        let (Some(fetched_by), Some(mark)) = (&self.fetched_by, self.marks.get(group)) else {
-            return Err(Error::new(
+        let Some(Delivered { fetched_by, accepted }) = &self.delivered else {
+            return Err(Error::new(Code::Internal, "an event has no commit groups"));
+        };
+        if group + 1 == accepted.marks.len() {
+            return Ok(self.end.clone());
+        }
+        match accepted.position_after(fetched_by, group) {
+            Some(position) => Ok(position.encode()),
+            None => Err(Error::new(
                 Code::Internal,
                 format!(
                     "page {} has {} commit groups, asked for group {group}",
                     self.id,
-                    self.marks.len()
+                    accepted.marks.len()
                 ),
-            ));
-        };
-        if group + 1 == self.marks.len() {
-            return Ok(self.end.clone());
+            )),
         }
-        Ok(Position {
-            mark: mark.clone(),
-            ..fetched_by.clone()
-        }
-        .encode())
     }
 }
 

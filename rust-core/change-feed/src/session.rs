@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What Java can ask of the core: one session per enumerator or reader.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::logs::Level;
 use crate::page::Page;
 use crate::panics;
 use crate::poller::Poller;
+use crate::position::Position;
+use crate::roster::{Roster, Wish};
 use crate::runtime::{self, SharedRuntime};
 use crate::shared::{Delivery, Shared};
 
@@ -37,13 +39,20 @@ pub struct Session {
 #[derive(Default)]
 struct Pollers {
     running: HashMap<String, Running>,
-    /// Flink may pause a split whose add has not been seen yet, and forgets to clean its own list.
-    paused: HashSet<String>,
+    roster: Roster,
+}
+
+impl Pollers {
+    fn tell(&self, id: &str, wish: Option<Wish>) {
+        if let (Some(running), Some(wish)) = (self.running.get(id), wish) {
+            running.wish.send_replace(wish);
+        }
+    }
 }
 
 struct Running {
     abort: AbortHandle,
-    paused: watch::Sender<bool>,
+    wish: watch::Sender<Wish>,
 }
 
 impl Session {
@@ -85,22 +94,11 @@ impl Session {
         // Again under the lock: close takes it to abort, and nothing may start behind its back.
         self.shared.check_open()?;
         self.forget_ended(&mut pollers);
-        for position in &positions {
-            if pollers.running.contains_key(&position.split_id()) {
-                return Err(Error::new(
-                    Code::Internal,
-                    format!("split '{}' is being read already", position.split_id()),
-                ));
-            }
-        }
-        for position in positions {
-            let split_id = position.split_id();
-            let paused = watch::Sender::new(pollers.paused.contains(&split_id));
-            let poller = Poller {
-                shared: Arc::clone(&self.shared),
-                position,
-                paused: paused.subscribe(),
-            };
+        let ids: Vec<String> = positions.iter().map(Position::split_id).collect();
+        let wishes = pollers.roster.add(&ids)?;
+        for ((split_id, position), wish) in ids.into_iter().zip(positions).zip(wishes) {
+            let wish = watch::Sender::new(wish);
+            let poller = Poller::new(Arc::clone(&self.shared), position, wish.subscribe());
             let shared = Arc::clone(&self.shared);
             let task = runtime.handle().spawn(async move {
                 if let Err(panic) = panics::caught(poller.run()).await {
@@ -108,7 +106,7 @@ impl Session {
                 }
             });
             let abort = task.abort_handle();
-            pollers.running.insert(split_id, Running { abort, paused });
+            pollers.running.insert(split_id, Running { abort, wish });
         }
         self.count(&pollers);
         Ok(())
@@ -121,15 +119,22 @@ impl Session {
         self.forget_ended(&mut pollers);
         for (ids, paused) in [(pause, true), (resume, false)] {
             for id in ids {
-                if paused {
-                    pollers.paused.insert(id.clone());
-                } else {
-                    pollers.paused.remove(id);
-                }
-                if let Some(running) = pollers.running.get(id) {
-                    running.paused.send_replace(paused);
-                }
+                let wish = pollers.roster.set_paused(id, paused);
+                pollers.tell(id, wish);
             }
+        }
+        Ok(())
+    }
+
+    /// Stops reading ranges by split id. One end event comes behind a range's last queued page: that it was released, unless
+    /// it ended by itself first. Unknown ids are remembered until they are added.
+    pub fn release_splits(&self, ids: &[String]) -> Result<()> {
+        self.shared.check_open()?;
+        let mut pollers = self.pollers.lock();
+        self.forget_ended(&mut pollers);
+        for id in ids {
+            let wish = pollers.roster.release(id);
+            pollers.tell(id, wish);
         }
         Ok(())
     }
@@ -157,7 +162,7 @@ impl Session {
     }
 
     /// Counters in the order of [`crate::metrics::Metrics::snapshot`].
-    pub fn metrics(&self) -> Result<[i64; 12]> {
+    pub fn metrics(&self) -> Result<[i64; 13]> {
         self.shared.check_open()?;
         let mut pollers = self.pollers.lock();
         self.forget_ended(&mut pollers);
@@ -186,7 +191,7 @@ impl Session {
     fn forget_ended(&self, pollers: &mut Pollers) {
         for id in self.shared.take_ended() {
             pollers.running.remove(&id);
-            pollers.paused.remove(&id);
+            pollers.roster.ended(&id);
         }
     }
 
@@ -194,7 +199,7 @@ impl Session {
         self.shared
             .metrics
             .splits
-            .store(pollers.running.len() as i64, Ordering::Relaxed);
+            .store(pollers.roster.len() as i64, Ordering::Relaxed);
     }
 }
 

@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
 use crate::budget::Budget;
-use crate::client::{Client, Failure};
+use crate::client::Client;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::logs::{Level, LogQueue};
 use crate::metrics::Metrics;
 use crate::page::Page;

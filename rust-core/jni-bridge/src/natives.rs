@@ -62,6 +62,7 @@ natives! {
     "discover" "(J[B)[B" [session] discover(session: jlong, known: JByteArray<'local>) -> JByteArray<'local>;
     "addSplits" "(J[B)V" [session] add_splits(session: jlong, splits: JByteArray<'local>);
     "setPaused" "(J[B[B)V" [session] set_paused(session: jlong, pause: JByteArray<'local>, resume: JByteArray<'local>);
+    "releaseSplits" "(J[B)V" [session] release_splits(session: jlong, splits: JByteArray<'local>);
     "poll" "(JJ)[Ljava/lang/Object;" [session] poll(session: jlong, timeout_millis: jlong) -> JObjectArray<'local>;
     "positionAfter" "(JJI)[B" [session] position_after(session: jlong, page: jlong, group: jint) -> JByteArray<'local>;
     "recycle" "(JJ)V" [session] recycle(session: jlong, page: jlong);
@@ -94,12 +95,19 @@ fn add_splits(env: &mut Env<'_>, session: jlong, splits: JByteArray<'_>) -> Outc
 }
 
 fn set_paused(env: &mut Env<'_>, session: jlong, pause: JByteArray<'_>, resume: JByteArray<'_>) -> Outcome<()> {
-    let ids = |splits: JByteArray<'_>| -> Outcome<Vec<String>> {
-        let splits = decode_splits(&env.convert_byte_array(splits)?)?;
-        Ok(splits.into_iter().map(|split| split.split_id).collect())
-    };
-    let (pause, resume) = (ids(pause)?, ids(resume)?);
+    let (pause, resume) = (ids(env, pause)?, ids(env, resume)?);
     Ok(sessions::enter(session.cast_unsigned())?.set_paused(&pause, &resume)?)
+}
+
+fn release_splits(env: &mut Env<'_>, session: jlong, splits: JByteArray<'_>) -> Outcome<()> {
+    let splits = ids(env, splits)?;
+    Ok(sessions::enter(session.cast_unsigned())?.release_splits(&splits)?)
+}
+
+/// The ids of framed splits.
+fn ids(env: &mut Env<'_>, splits: JByteArray<'_>) -> Outcome<Vec<String>> {
+    let splits = decode_splits(&env.convert_byte_array(splits)?)?;
+    Ok(splits.into_iter().map(|split| split.split_id).collect())
 }
 
 fn poll<'local>(env: &mut Env<'local>, session: jlong, timeout_millis: jlong) -> Outcome<JObjectArray<'local>> {

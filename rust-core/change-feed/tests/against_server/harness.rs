@@ -381,7 +381,7 @@ fn u32_at(index: &[u8], at: usize) -> usize {
     u32::from_le_bytes(index[at..at + 4].try_into().unwrap()) as usize
 }
 
-/// 1 documents, 2 range finished, 3 range split.
+/// 1 documents, 2 range finished, 3 range split, 4 range released.
 pub fn kind(page: &Page) -> usize {
     u32_at(page.index(), 4)
 }

@@ -4,5 +4,6 @@
 mod bad_input;
 mod harness;
 mod reading;
+mod release;
 mod topology;
 mod trouble;

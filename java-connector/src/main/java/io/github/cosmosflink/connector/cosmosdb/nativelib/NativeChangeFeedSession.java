@@ -63,6 +63,11 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
     }
 
     @Override
+    public void releaseSplits(Collection<String> splitIds) throws ChangeFeedException {
+        Natives.releaseSplits(handle, SplitFraming.encodeIds(splitIds));
+    }
+
+    @Override
     @Nullable
     public ChangeFeedPage poll(long timeoutMillis) throws ChangeFeedException {
         Object[] polled = null;

@@ -27,6 +27,8 @@ final class Natives {
     static native void setPaused(long session, byte[] pause, byte[] resume)
             throws ChangeFeedException;
 
+    static native void releaseSplits(long session, byte[] splits) throws ChangeFeedException;
+
     /** {@code {byte[] index, ByteBuffer body or null}}, or null. */
     @Nullable
     static native Object[] poll(long session, long timeoutMillis) throws ChangeFeedException;

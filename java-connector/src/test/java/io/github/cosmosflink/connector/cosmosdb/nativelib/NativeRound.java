@@ -83,6 +83,7 @@ public final class NativeRound implements Callable<Void>, Runnable {
         calls.put("discover", () -> Natives.discover(session, NO_SPLITS));
         calls.put("addSplits", () -> Natives.addSplits(session, NO_SPLITS));
         calls.put("setPaused", () -> Natives.setPaused(session, NO_SPLITS, NO_SPLITS));
+        calls.put("releaseSplits", () -> Natives.releaseSplits(session, NO_SPLITS));
         calls.put("poll", () -> Natives.poll(session, 0));
         calls.put("positionAfter", () -> Natives.positionAfter(session, 1, 0));
         calls.put("recycle", () -> Natives.recycle(session, 1));
@@ -153,6 +154,7 @@ public final class NativeRound implements Callable<Void>, Runnable {
             session.wakeUp();
             require(session.poll(Long.MAX_VALUE) == null, "a page instead of a wake-up");
             session.setPaused(Collections.singleton("s"), Collections.singleton("t"));
+            session.releaseSplits(Collections.singleton("s"));
             session.metrics();
         }
     }

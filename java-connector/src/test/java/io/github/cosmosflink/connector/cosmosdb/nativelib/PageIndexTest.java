@@ -80,6 +80,15 @@ class PageIndexTest {
     }
 
     @Test
+    void aReleasedRangeIsAnEvent() {
+        PageIndex index = new PageIndex(new PageIndexes().kind(4).bytes(), 0);
+
+        assertThat(index.kind()).isEqualTo(Kind.RANGE_RELEASED);
+        assertThat(index.splitId()).isEqualTo("split-7");
+        assertThat(index.groups()).isZero();
+    }
+
+    @Test
     void everyTruncationIsRefused() {
         byte[] bytes = threeDocuments().bytes();
         for (int length = 0; length < bytes.length; length++) {
@@ -114,7 +123,7 @@ class PageIndexTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 4, -1})
+    @ValueSource(ints = {0, 5, -1})
     void anUnknownKindIsRefused(int kind) {
         refused(4, kind, "kind " + kind);
     }

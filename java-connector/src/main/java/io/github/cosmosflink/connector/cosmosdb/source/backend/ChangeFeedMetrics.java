@@ -31,7 +31,9 @@ public final class ChangeFeedMetrics {
         /** Feed ranges being read, gauge. */
         SPLITS,
         /** Feed ranges that ended because their partition was split, counter. */
-        RANGES_SPLIT
+        RANGES_SPLIT,
+        /** Feed ranges that ended because their release was asked for, counter. */
+        RANGES_RELEASED
     }
 
     private final long[] values;

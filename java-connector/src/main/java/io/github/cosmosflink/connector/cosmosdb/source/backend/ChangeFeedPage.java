@@ -22,7 +22,11 @@ public interface ChangeFeedPage {
         /** A bounded range has reached its end; no more pages will come. */
         RANGE_FINISHED,
         /** The range was split; it has ended and {@link #children()} go on where it ended. */
-        RANGE_SPLIT
+        RANGE_SPLIT,
+        /**
+         * The range is read no more because {@link ChangeFeedSession#releaseSplits} asked for it.
+         */
+        RANGE_RELEASED
     }
 
     Kind kind();

@@ -35,6 +35,14 @@ public interface ChangeFeedSession extends AutoCloseable {
     void setPaused(Collection<String> pause, Collection<String> resume) throws ChangeFeedException;
 
     /**
+     * Stops reading ranges by split id. Behind a range's last page exactly one event comes: {@link
+     * ChangeFeedPage.Kind#RANGE_RELEASED}, unless the range ended by itself first. Then the id may
+     * be added again. An id that is not read is remembered until it is added, and released then
+     * without a request.
+     */
+    void releaseSplits(Collection<String> splitIds) throws ChangeFeedException;
+
+    /**
      * Waits for the next page or event of any split.
      *
      * @return null when woken or timed out

@@ -59,7 +59,8 @@ class ChangeFeedGaugesTest {
                         "cosmosdb.alreadyEmitted",
                         "cosmosdb.repeatedAfterMerge",
                         "cosmosdb.splits",
-                        "cosmosdb.rangesSplit");
+                        "cosmosdb.rangesSplit",
+                        "cosmosdb.rangesReleased");
         assertThat(gauges.get("cosmosdb.documents").getValue())
                 .as("there before anything was read")
                 .isEqualTo(0L);

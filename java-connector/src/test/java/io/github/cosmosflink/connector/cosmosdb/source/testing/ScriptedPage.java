@@ -56,6 +56,10 @@ final class ScriptedPage implements ChangeFeedPage {
         return new ScriptedPage(session, Kind.RANGE_FINISHED, splitId, null, 0, List.of());
     }
 
+    static ScriptedPage rangeReleased(ScriptedSession session, String splitId) {
+        return new ScriptedPage(session, Kind.RANGE_RELEASED, splitId, null, 0, List.of());
+    }
+
     private void checkLive() {
         if (recycled) {
             throw new AssertionError("a page of " + splitId + " was used after its recycling");

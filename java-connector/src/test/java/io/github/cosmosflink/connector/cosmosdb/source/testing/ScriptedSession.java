@@ -37,6 +37,7 @@ public final class ScriptedSession implements ChangeFeedSession {
     private final Deque<Reading> reading = new ArrayDeque<>();
     private final Set<String> everAdded = new HashSet<>();
     private final Set<String> paused = new HashSet<>();
+    private final Set<String> released = new HashSet<>();
     private final List<ScriptedPage> livePages = new ArrayList<>();
 
     private int groupsPerPage = 3;
@@ -135,6 +136,13 @@ public final class ScriptedSession implements ChangeFeedSession {
         notifyAll();
     }
 
+    @Override
+    public synchronized void releaseSplits(Collection<String> splitIds) throws ChangeFeedException {
+        checkOpen();
+        released.addAll(splitIds);
+        notifyAll();
+    }
+
     @Nullable
     @Override
     public synchronized ChangeFeedPage poll(long timeoutMillis) throws ChangeFeedException {
@@ -172,6 +180,11 @@ public final class ScriptedSession implements ChangeFeedSession {
     private ChangeFeedPage nextPage() {
         for (int i = 0; i < reading.size(); i++) {
             Reading next = reading.removeFirst();
+            if (released.remove(next.splitId)) {
+                everAdded.remove(next.splitId);
+                paused.remove(next.splitId);
+                return ScriptedPage.rangeReleased(this, next.splitId);
+            }
             if (paused.contains(next.splitId)) {
                 reading.addLast(next);
                 continue;

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The life of one feed range's reading, as a state machine without I/O, clock and chance: it says what to do next and is
+//! told what came of it. The poller does it in earnest; a simulation may do it any way it likes.
+//!
+//! 1. connect, and refuse a position of another container;
+//! 2. fetch the page at the position; a passing failure is waited out and asked again with the same token;
+//! 3. a split ends the reading with the children; when the service lists no border yet, the same token is asked again;
+//! 4. find the partition that answered, let the [`Cursor`] judge, take a bounded read's end again where it is void;
+//! 5. hand the page over, end where the range ends, wait where nothing was new, and so on from 2.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backoff::{Backoff, Wait};
+use crate::configuration::{Configuration, ItemsWithoutLsn};
+use crate::cursor::{Accepted, Cursor, Facts, Notice, Verdict, recreated};
+use crate::error::{Code, Error};
+use crate::failure::{Attempt, Failure};
+use crate::position::{LineageLsn, Position};
+use crate::range::{PhysicalRange, cut_at_partitions};
+use crate::token::TokenShape;
+
+/// What the reading does next.
+#[derive(Debug)]
+pub enum Step {
+    /// Connect to the container; then [`Reading::connected`].
+    Connect,
+    /// Fetch the page at [`Reading::position`], when the page before was taken, the range is not paused and there is room;
+    /// then [`Reading::answered`].
+    Fetch,
+    /// List the physical partitions, with `refresh` not from a cache; then [`Reading::listed`].
+    ListPartitions { refresh: bool },
+    /// Ask what the newest LSN of the range is; then [`Reading::end_taken`].
+    TakeEnd,
+    /// Ask whether the container's name still stands for this container; then [`Reading::found_again`].
+    FindContainer,
+    /// Hand the page over, which is what the last answer brought.
+    Deliver(Box<Delivered>),
+    /// Let time pass.
+    Wait(Wait),
+    /// The reading is over.
+    End(Outcome),
+}
+
+/// How a reading ends.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A bounded range has been read to its end.
+    Finished,
+    /// The range was split; these go on.
+    Split(Vec<Position>),
+    /// It was asked to stop.
+    Released,
+    Failed(Error),
+}
+
+/// A page to hand over.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The position that fetched the page.
+    pub fetched_by: Position,
+    pub accepted: Accepted,
+}
+
+/// What came back for a fetch, without the documents' bytes.
+#[derive(Debug)]
+pub struct Page {
+    pub not_modified: bool,
+    /// The answer's `lsn` header.
+    pub lsn: Option<i64>,
+    /// The partition that answered, where the answer says so.
+    pub partition_id: Option<String>,
+    pub next_token: String,
+    /// What `next_token` stands for.
+    pub shape: TokenShape,
+    /// The items' LSNs, in feed order.
+    pub lsns: Vec<Option<i64>>,
+    /// The items' timestamps, milliseconds since the epoch, as many as LSNs.
+    pub timestamps: Vec<Option<i64>>,
+    /// Whether the answer came so long after the range's end in time that nothing of that time can come any more.
+    pub past_end_time: bool,
+}
+
+/// What somebody should be told of: counted, logged, or both.
+#[derive(Debug)]
+pub enum Note {
+    /// A request failed and is tried again.
+    Trouble { error: Error, throttled: bool },
+    /// The range is read again.
+    TroubleOver,
+    /// So many items of a page that was read again had been emitted.
+    AlreadyEmitted(usize),
+    /// So many items are emitted again because a merge voided the mark.
+    RepeatedAfterMerge(usize),
+    /// The present state was read, the changes since it was pinned follow.
+    PresentStateRead,
+    /// Something unusual was handled; told once a reading for each kind.
+    Unusual(Notice),
+    /// A bounded read's end was taken again after a merge.
+    EndTakenAgain(LineageLsn),
+}
+
+/// How a range is read, whatever range it is.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    pub items_without_lsn: ItemsWithoutLsn,
+    /// Waits between polls that brought nothing new.
+    pub idle_poll_min: Duration,
+    pub idle_poll_max: Duration,
+}
+
+impl Manner {
+    pub fn of(configuration: &Configuration) -> Self {
+        Self {
+            items_without_lsn: configuration.items_without_lsn,
+            idle_poll_min: configuration.idle_poll_min,
+            idle_poll_max: configuration.idle_poll_max,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting,
+    Ready,
+    /// The answer showed that the range is not in one partition any more.
+    Split,
+    /// The partition that answered is looked for in a list.
+    Placing {
+        page: Box<Page>,
+        refresh: bool,
+    },
+    /// The end of a bounded read is to be taken again.
+    EndVoid,
+    /// The container did not answer to what it was called.
+    Lost(Error),
+    Accepted {
+        delivered: Option<Box<Delivered>>,
+        wait: Option<Wait>,
+        finished: bool,
+    },
+    Waiting(Wait),
+    Ended(Outcome),
+}
+
+/// The reading of one feed range.
+#[derive(Debug)]
+pub struct Reading {
+    state: State,
+    connected: bool,
+    cursor: Cursor,
+    idle: Backoff,
+    /// Waits between failed requests.
+    retry: Backoff,
+    in_trouble: bool,
+    /// The partition that answered last, by its place in the topology; looked for anew when another answers.
+    served_by: Option<(usize, Arc<[PhysicalRange]>)>,
+    /// What was told of this range already.
+    told: Vec<Notice>,
+    notes: Vec<Note>,
+}
+
+impl Reading {
+    pub fn new(position: Position, manner: &Manner) -> Self {
+        Self {
+            state: State::Connecting,
+            connected: false,
+            cursor: Cursor::new(position, manner.items_without_lsn),
+            idle: Backoff::new(manner.idle_poll_min, manner.idle_poll_max),
+            retry: Backoff::for_retries(),
+            in_trouble: false,
+            served_by: None,
+            told: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The position that the next answer is judged against.
+    pub fn position(&self) -> &Position {
+        self.cursor.position()
+    }
+
+    /// What to do next. [`Step::Deliver`] and [`Step::Wait`] are done when the next step is asked for; a step that has an
+    /// answer is the same until that is told.
+    pub fn next_step(&mut self) -> Step {
+        match std::mem::replace(&mut self.state, State::Ready) {
+            State::Connecting => self.stay(State::Connecting, Step::Connect),
+            State::Ready => Step::Fetch,
+            State::Split => self.stay(State::Split, Step::ListPartitions { refresh: true }),
+            State::Placing { page, refresh } => {
+                self.stay(State::Placing { page, refresh }, Step::ListPartitions { refresh })
+            }
+            State::EndVoid => self.stay(State::EndVoid, Step::TakeEnd),
+            State::Lost(error) => self.stay(State::Lost(error), Step::FindContainer),
+            State::Accepted {
+                delivered,
+                wait,
+                finished,
+            } => {
+                self.state = match wait {
+                    _ if finished => State::Ended(Outcome::Finished),
+                    Some(wait) => State::Waiting(wait),
+                    None => State::Ready,
+                };
+                match delivered {
+                    Some(delivered) => Step::Deliver(delivered),
+                    None => self.next_step(),
+                }
+            }
+            State::Waiting(wait) => {
+                if !self.connected {
+                    self.state = State::Connecting;
+                }
+                Step::Wait(wait)
+            }
+            State::Ended(outcome) => self.stay(State::Ended(outcome.clone()), Step::End(outcome)),
+        }
+    }
+
+    fn stay(&mut self, state: State, step: Step) -> Step {
+        self.state = state;
+        step
+    }
+
+    /// What is to be told since the last call.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Stops reading. What was fetched and not handed over is dropped: nobody has a position behind it.
+    pub fn release(&mut self) {
+        if !matches!(self.state, State::Ended(_)) {
+            self.state = State::Ended(Outcome::Released);
+        }
+    }
+
+    /// Connected to the container with this RID, or not.
+    pub fn connected(&mut self, rid: Attempt<&str>) {
+        match rid {
+            Ok(rid) if rid == self.position().identity.rid => {
+                self.connected = true;
+                self.state = State::Ready;
+            }
+            Ok(rid) => self.fail(recreated(self.position(), rid)),
+            Err(Failure::Transient {
+                error,
+                throttled,
+                asked,
+            }) => self.try_again(error, throttled, asked),
+            Err(failure) => self.fail(failure.into_error()),
+        }
+    }
+
+    /// An answer to a fetch, or none.
+    pub fn answered(&mut self, answer: Attempt<Page>) {
+        let page = match answer {
+            Ok(page) => page,
+            Err(failure) => return self.failed(failure),
+        };
+        // Before anything else: the driver follows a split inside one call, and the page may come from one child.
+        match self.cursor.is_split(&page.shape) {
+            Ok(true) => self.state = State::Split,
+            Ok(false) => match self.known_place(page.partition_id.as_deref()) {
+                Some((place, topology)) => self.judge(&page, place, &topology),
+                None => {
+                    self.state = State::Placing {
+                        page: Box::new(page),
+                        refresh: false,
+                    }
+                }
+            },
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The physical partitions, in key order, or not.
+    pub fn listed(&mut self, partitions: Attempt<Vec<PhysicalRange>>) {
+        let topology: Arc<[PhysicalRange]> = match partitions {
+            Ok(partitions) => partitions.into(),
+            Err(failure) => return self.failed(failure),
+        };
+        match std::mem::replace(&mut self.state, State::Ready) {
+            State::Split => self.split(&topology),
+            State::Placing { page, refresh } => {
+                let id = page.partition_id.as_deref();
+                if let Some(place) = topology.iter().position(|partition| self.fits(partition, id)) {
+                    self.served_by = Some((place, Arc::clone(&topology)));
+                    self.judge(&page, place, &topology);
+                } else if refresh {
+                    // The partition was split or merged since it answered: what it said is read again from its successor.
+                    let error = format!(
+                        "partition {id:?} answered for range {} and is not listed",
+                        self.position().range
+                    );
+                    self.try_again(passing(error), false, None);
+                } else {
+                    self.state = State::Placing { page, refresh: true };
+                }
+            }
+            state => self.state = state,
+        }
+    }
+
+    /// The newest LSN of a bounded range on the partition that it is read from now, or not.
+    pub fn end_taken(&mut self, end: Attempt<LineageLsn>) {
+        match end {
+            Ok(end) => {
+                self.notes.push(Note::EndTakenAgain(end.clone()));
+                self.cursor.set_end(end);
+                self.state = State::Ready;
+            }
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    /// Whether the container's name still stands for this container.
+    pub fn found_again(&mut self, found: Attempt<()>) {
+        match (std::mem::replace(&mut self.state, State::Ready), found) {
+            // A name cache that lags: the same again.
+            (State::Lost(error), Ok(()) | Err(Failure::Transient { .. } | Failure::Moved(_))) => {
+                self.try_again(error, false, None);
+            }
+            (State::Lost(_), Err(failure)) => self.fail(failure.into_error()),
+            (state, _) => self.state = state,
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        match failure {
+            Failure::Transient {
+                error,
+                throttled,
+                asked,
+            } => self.try_again(error, throttled, asked),
+            Failure::Moved(error) => self.try_again(error, false, None),
+            Failure::Missing(error) => self.state = State::Lost(error),
+            Failure::Fatal(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.state = State::Ended(Outcome::Failed(error));
+    }
+
+    fn try_again(&mut self, error: Error, throttled: bool, asked: Option<Duration>) {
+        self.in_trouble = true;
+        self.notes.push(Note::Trouble { error, throttled });
+        self.state = State::Waiting(self.retry.next_wait(asked));
+    }
+
+    fn split(&mut self, partitions: &[PhysicalRange]) {
+        let position = self.position();
+        let parts = match cut_at_partitions(&position.range, partitions) {
+            Ok(parts) => parts,
+            Err(error) => return self.fail(error),
+        };
+        if parts.len() < 2 {
+            // The list lags behind what the answer showed.
+            let error = format!(
+                "range {} was answered in parts, and no border in it is listed yet",
+                position.range
+            );
+            return self.try_again(passing(error), false, None);
+        }
+        let children = parts.into_iter().map(|part| position.child(part)).collect();
+        self.state = State::Ended(Outcome::Split(children));
+    }
+
+    fn known_place(&self, id: Option<&str>) -> Option<(usize, Arc<[PhysicalRange]>)> {
+        self.served_by
+            .as_ref()
+            .filter(|(place, known)| self.fits(&known[*place], id))
+            .map(|(place, known)| (*place, Arc::clone(known)))
+    }
+
+    /// Whether this is the partition that answered. Without a header: the one that the range lies in.
+    fn fits(&self, partition: &PhysicalRange, id: Option<&str>) -> bool {
+        match id {
+            Some(id) => partition.id == id,
+            None => partition.range.contains(&self.position().range),
+        }
+    }
+
+    fn judge(&mut self, page: &Page, place: usize, topology: &[PhysicalRange]) {
+        let fetched_by = self.position().clone();
+        let verdict = self.cursor.judge(&Facts {
+            not_modified: page.not_modified,
+            lsn: page.lsn,
+            partition: &topology[place],
+            topology,
+            next_token: &page.next_token,
+            lsns: &page.lsns,
+            timestamps: &page.timestamps,
+            past_end_time: page.past_end_time,
+        });
+        let accepted = match verdict {
+            Ok(Verdict::Accepted(accepted)) => *accepted,
+            Ok(Verdict::EndVoid) => {
+                self.state = State::EndVoid;
+                return;
+            }
+            Err(error) => return self.fail(error),
+        };
+        self.retry.reset();
+        if std::mem::take(&mut self.in_trouble) {
+            self.notes.push(Note::TroubleOver);
+        }
+        self.notice(&accepted, page.lsns.len());
+        if accepted.switched {
+            self.notes.push(Note::PresentStateRead);
+        }
+        let wait = if page.not_modified && !accepted.switched {
+            Some(self.idle.next_wait(None))
+        } else {
+            self.idle.reset();
+            None
+        };
+        let finished = accepted.finished;
+        self.state = State::Accepted {
+            delivered: (accepted.documents() > 0 || accepted.moved)
+                .then(|| Box::new(Delivered { fetched_by, accepted })),
+            wait,
+            finished,
+        };
+    }
+
+    fn notice(&mut self, accepted: &Accepted, items: usize) {
+        if accepted.first > 0 {
+            self.notes.push(Note::AlreadyEmitted(accepted.first));
+        }
+        for notice in &accepted.notices {
+            if *notice == Notice::MarkVoid {
+                self.notes.push(Note::RepeatedAfterMerge(items));
+            }
+            if !self.told.contains(notice) {
+                self.told.push(*notice);
+                self.notes.push(Note::Unusual(*notice));
+            }
+        }
+    }
+}
+
+fn passing(message: String) -> Error {
+    Error {
+        retryable: true,
+        ..Error::new(Code::ServiceError, message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+use super::*;
+use crate::position::End;
+use crate::position::tests::{lineage, position};
+use crate::range::EpkRange;
+
+fn manner() -> Manner {
+    Manner {
+        items_without_lsn: ItemsWithoutLsn::Fail,
+        idle_poll_min: Duration::from_millis(100),
+        idle_poll_max: Duration::from_millis(1000),
+    }
+}
+
+/// A reading of the test position's range, about to fetch.
+fn reading(position: Position) -> Reading {
+    let rid = position.identity.rid.clone();
+    let mut reading = Reading::new(position, &manner());
+    assert!(matches!(reading.next_step(), Step::Connect));
+    reading.connected(Ok(&rid));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    reading
+}
+
+fn partition(id: &str, parents: &[&str], min: &str, max: &str) -> PhysicalRange {
+    PhysicalRange {
+        id: id.to_owned(),
+        range: EpkRange::new(min, max).unwrap(),
+        parents: parents.iter().map(|p| (*p).to_owned()).collect(),
+    }
+}
+
+fn page(reading: &Reading, partition: &str, lsns: &[i64]) -> Page {
+    let Position { identity, range, .. } = reading.position();
+    Page {
+        not_modified: lsns.is_empty(),
+        lsn: lsns.last().copied(),
+        partition_id: Some(partition.to_owned()),
+        next_token: "t1".to_owned(),
+        shape: TokenShape {
+            container_rid: identity.rid.clone(),
+            ranges: vec![range.clone()],
+        },
+        lsns: lsns.iter().copied().map(Some).collect(),
+        timestamps: vec![None; lsns.len()],
+        past_end_time: false,
+    }
+}
+
+fn transient() -> Failure {
+    Failure::Transient {
+        error: Error::new(Code::ServiceError, "503"),
+        throttled: false,
+        asked: None,
+    }
+}
+
+fn ended(reading: &mut Reading) -> Outcome {
+    match reading.next_step() {
+        Step::End(outcome) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_partition_that_answered_is_looked_for_once() {
+    let mut reading = reading(position());
+    let whole = || vec![partition("0", &[], "", "FF")];
+    let first = page(&reading, "0", &[1, 2]);
+    reading.answered(Ok(first));
+    assert!(matches!(reading.next_step(), Step::ListPartitions { refresh: false }));
+    reading.listed(Ok(vec![partition("9", &[], "", "FF")]));
+    assert!(matches!(reading.next_step(), Step::ListPartitions { refresh: true }));
+    reading.listed(Ok(whole()));
+    let Step::Deliver(delivered) = reading.next_step() else {
+        panic!("nothing delivered")
+    };
+    assert_eq!(delivered.accepted.groups, [0..1, 1..2]);
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    let second = page(&reading, "0", &[3]);
+    reading.answered(Ok(second));
+    assert!(matches!(reading.next_step(), Step::Deliver(_)), "known by now");
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    // An answer of a partition that nobody lists is asked for again.
+    let unknown = page(&reading, "7", &[4]);
+    reading.answered(Ok(unknown));
+    for _ in 0..2 {
+        assert!(matches!(reading.next_step(), Step::ListPartitions { .. }));
+        reading.listed(Ok(whole()));
+    }
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+}
+
+#[test]
+fn a_split_without_a_border_is_asked_again_with_the_same_token() {
+    let mut reading = reading(position());
+    let before = reading.position().clone();
+    let halves = [EpkRange::new("", "3F").unwrap(), EpkRange::new("3F", "7F").unwrap()];
+    let divided = |reading: &Reading| {
+        let mut answer = page(reading, "1", &[1]);
+        answer.shape.ranges = halves.to_vec();
+        answer
+    };
+    let answer = divided(&reading);
+    reading.answered(Ok(answer));
+    assert!(matches!(reading.next_step(), Step::ListPartitions { refresh: true }));
+    reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    assert_eq!(*reading.position(), before);
+    let answer = divided(&reading);
+    reading.answered(Ok(answer));
+    reading.next_step();
+    reading.listed(Ok(vec![
+        partition("1", &["0"], "", "3F"),
+        partition("2", &["0"], "3F", "FF"),
+    ]));
+    let Outcome::Split(children) = ended(&mut reading) else {
+        panic!("not split")
+    };
+    assert_eq!(
+        children.iter().map(|child| child.range.clone()).collect::<Vec<_>>(),
+        halves
+    );
+}
+
+#[test]
+fn trouble_is_told_when_it_begins_and_when_it_is_over() {
+    let mut reading = reading(position());
+    reading.answered(Err(transient()));
+    assert!(matches!(
+        reading.take_notes()[..],
+        [Note::Trouble { throttled: false, .. }]
+    ));
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    reading.next_step();
+    let answer = page(&reading, "0", &[1]);
+    reading.answered(Ok(answer));
+    reading.next_step();
+    reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+    assert!(matches!(reading.take_notes()[..], [Note::TroubleOver]));
+}
+
+#[test]
+fn a_missing_container_is_looked_for_by_name() {
+    let mut reading = reading(position());
+    let missing = || Failure::Missing(Error::new(Code::ContainerNotFound, "404"));
+    reading.answered(Err(missing()));
+    assert!(matches!(reading.next_step(), Step::FindContainer));
+    reading.found_again(Ok(()));
+    assert!(matches!(reading.next_step(), Step::Wait(_)), "a name cache that lags");
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    reading.answered(Err(missing()));
+    reading.next_step();
+    reading.found_again(Err(missing()));
+    assert!(matches!(ended(&mut reading), Outcome::Failed(error) if error.code == Code::ContainerNotFound));
+}
+
+#[test]
+fn a_container_of_another_rid_is_refused_before_anything_is_fetched() {
+    let mut reading = Reading::new(position(), &manner());
+    reading.next_step();
+    reading.connected(Err(transient()));
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    assert!(matches!(reading.next_step(), Step::Connect));
+    reading.connected(Ok("other"));
+    assert!(matches!(ended(&mut reading), Outcome::Failed(error) if error.code == Code::ContainerRecreated));
+}
+
+#[test]
+fn a_release_drops_what_was_not_handed_over_and_changes_no_end() {
+    let mut released = reading(position());
+    let answer = page(&released, "0", &[1]);
+    released.answered(Ok(answer));
+    released.release();
+    assert!(matches!(ended(&mut released), Outcome::Released));
+    let mut failed = reading(position());
+    failed.answered(Err(Failure::Fatal(Error::new(Code::ServiceError, "403"))));
+    failed.release();
+    assert!(matches!(ended(&mut failed), Outcome::Failed(_)));
+}
+
+#[test]
+fn a_void_end_is_taken_again_before_the_page_is_read() {
+    let mut bounded = position();
+    let at = |lsn, id| LineageLsn {
+        lsn,
+        lineage: lineage(id, "", "FF"),
+    };
+    bounded.end = Some(End::Lsn(at(5, "0")));
+    let mut reading = reading(bounded);
+    let merged = || vec![partition("9", &["0", "8"], "", "FF")];
+    let answer = page(&reading, "9", &[1, 2]);
+    reading.answered(Ok(answer));
+    reading.next_step();
+    reading.listed(Ok(merged()));
+    assert!(matches!(reading.next_step(), Step::TakeEnd));
+    reading.end_taken(Ok(at(1, "9")));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    let answer = page(&reading, "9", &[1, 2]);
+    reading.answered(Ok(answer));
+    assert!(matches!(reading.next_step(), Step::Deliver(_)));
+    assert!(matches!(ended(&mut reading), Outcome::Finished));
+}
