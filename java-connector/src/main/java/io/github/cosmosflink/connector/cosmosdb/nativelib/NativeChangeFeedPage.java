@@ -86,6 +86,29 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
 
     @Override
     @Nullable
+    public byte[] previousDocument(int document) {
+        return null;
+    }
+
+    @Override
+    public boolean isTimeToLiveExpired(int document) {
+        return false;
+    }
+
+    @Override
+    @Nullable
+    public String id(int document) {
+        return null;
+    }
+
+    @Override
+    @Nullable
+    public String partitionKey(int document) {
+        return null;
+    }
+
+    @Override
+    @Nullable
     public String etag(int document) {
         int length = index.etagLength(document);
         return length == 0
@@ -107,6 +130,11 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
     @Override
     public List<SplitSnapshot> children() {
         return index.children();
+    }
+
+    @Override
+    public long partitionLsn() {
+        return ABSENT;
     }
 
     @Override

@@ -20,8 +20,12 @@ public final class ChangeFeedConfiguration implements Serializable {
     private final String key;
     private final String database;
     private final String container;
+    private final ChangeFeedMode changeFeedMode;
     private final StartPosition startFrom;
     private final StopPosition stopAt;
+    private final int minSplits;
+    private final RetentionExpired retentionExpired;
+    private final boolean ignoreDeletes;
     private final int pageSize;
     private final long maxBytesInFlight;
     private final Duration idlePollMin;
@@ -37,8 +41,12 @@ public final class ChangeFeedConfiguration implements Serializable {
         this.key = checked.key;
         this.database = checked.database;
         this.container = checked.container;
+        this.changeFeedMode = checked.changeFeedMode;
         this.startFrom = checked.startFrom;
         this.stopAt = checked.stopAt;
+        this.minSplits = checked.minSplits;
+        this.retentionExpired = checked.retentionExpired;
+        this.ignoreDeletes = checked.ignoreDeletes;
         this.pageSize = checked.pageSize;
         this.maxBytesInFlight = checked.maxBytesInFlight.getBytes();
         this.idlePollMin = checked.idlePollMin;
@@ -53,6 +61,11 @@ public final class ChangeFeedConfiguration implements Serializable {
     /** Whether reading ends by itself. */
     public boolean isBounded() {
         return stopAt.isBounded();
+    }
+
+    /** Whether deletes are left out; the core knows nothing of it. */
+    public boolean ignoresDeletes() {
+        return ignoreDeletes;
     }
 
     /**
@@ -79,7 +92,7 @@ public final class ChangeFeedConfiguration implements Serializable {
         JsonText.member(json, "key", shownKey);
         JsonText.member(json, "database", database);
         JsonText.member(json, "container", container);
-        JsonText.member(json, "mode", "LATEST_VERSION");
+        JsonText.member(json, "mode", changeFeedMode.name());
         JsonText.name(json, "startFrom").append('{');
         JsonText.member(json, "kind", startFrom.kind().name());
         JsonText.member(json, "epochMillis", startFrom.epochMillis());

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.source;
 
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.check;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.checkApplicationName;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.checkDuration;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.checkEndpoint;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.checkKey;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.checkName;
+import static io.github.cosmosflink.connector.cosmosdb.source.OptionChecks.refuse;
+
 import io.github.cosmosflink.connector.cosmosdb.nativelib.NativeChangeFeedBackend;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.time.Duration;
-import java.util.Base64;
-import java.util.Locale;
-import javax.annotation.Nullable;
 import org.apache.flink.annotation.PublicEvolving;
-import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 
 /**
@@ -24,9 +26,8 @@ import org.apache.flink.configuration.MemorySize;
 @PublicEvolving
 public final class CosmosDBSourceBuilder<T> {
 
-    private static final int LONGEST_NAME = 255;
     private static final int LARGEST_PAGE_SIZE = 100_000;
-    private static final int LONGEST_APPLICATION_NAME = 64;
+    private static final int MOST_MIN_SPLITS = 100_000;
 
     /** An answer of the service (4 MB) and a batch that it does not cut (2 MB) must find room. */
     private static final MemorySize LEAST_BYTES_IN_FLIGHT = MemorySize.ofMebiBytes(6);
@@ -35,8 +36,12 @@ public final class CosmosDBSourceBuilder<T> {
     String key;
     String database;
     String container;
+    ChangeFeedMode changeFeedMode = CosmosDBSourceOptions.CHANGE_FEED_MODE.defaultValue();
     StartPosition startFrom = StartPosition.beginning();
     StopPosition stopAt = StopPosition.never();
+    int minSplits = CosmosDBSourceOptions.MIN_SPLITS.defaultValue();
+    RetentionExpired retentionExpired = CosmosDBSourceOptions.RETENTION_EXPIRED.defaultValue();
+    boolean ignoreDeletes = CosmosDBSourceOptions.IGNORE_DELETES.defaultValue();
     int pageSize = CosmosDBSourceOptions.PAGE_SIZE.defaultValue();
     MemorySize maxBytesInFlight = CosmosDBSourceOptions.MAX_BYTES_IN_FLIGHT.defaultValue();
     Duration idlePollMin = CosmosDBSourceOptions.IDLE_POLL_MIN.defaultValue();
@@ -80,7 +85,16 @@ public final class CosmosDBSourceBuilder<T> {
         return this;
     }
 
-    /** Where a job without state begins; from the beginning when not set. */
+    /** Which of the service's two change feeds is read; the latest versions when not set. */
+    public CosmosDBSourceBuilder<T> changeFeedMode(ChangeFeedMode changeFeedMode) {
+        this.changeFeedMode = changeFeedMode;
+        return this;
+    }
+
+    /**
+     * Where a job without state begins; from the beginning when not set, which all versions and
+     * deletes cannot do.
+     */
     public CosmosDBSourceBuilder<T> startFrom(StartPosition startFrom) {
         this.startFrom = startFrom;
         return this;
@@ -89,6 +103,31 @@ public final class CosmosDBSourceBuilder<T> {
     /** Where reading ends; never when not set. */
     public CosmosDBSourceBuilder<T> stopAt(StopPosition stopAt) {
         this.stopAt = stopAt;
+        return this;
+    }
+
+    /**
+     * Least number of splits that the container's feed ranges are cut into, evenly, when a job
+     * without state starts. By default there is one for each physical partition, and more readers
+     * than that have nothing to do.
+     */
+    public CosmosDBSourceBuilder<T> minSplits(int minSplits) {
+        this.minSplits = minSplits;
+        return this;
+    }
+
+    /** What to do when a position is older than the changes that the service retains. */
+    public CosmosDBSourceBuilder<T> retentionExpired(RetentionExpired retentionExpired) {
+        this.retentionExpired = retentionExpired;
+        return this;
+    }
+
+    /**
+     * Leaves deletes out and counts them in the metric {@code deletesIgnored}, for a deserializer
+     * that does not handle them. The latest-version feed has none.
+     */
+    public CosmosDBSourceBuilder<T> ignoreDeletes(boolean ignoreDeletes) {
+        this.ignoreDeletes = ignoreDeletes;
         return this;
     }
 
@@ -164,8 +203,7 @@ public final class CosmosDBSourceBuilder<T> {
         checkKey(key);
         checkName(CosmosDBSourceOptions.DATABASE, database);
         checkName(CosmosDBSourceOptions.CONTAINER, container);
-        check(CosmosDBSourceOptions.START_FROM, startFrom, startFrom != null, "a StartPosition");
-        check(CosmosDBSourceOptions.STOP_AT, stopAt, stopAt != null, "a StopPosition");
+        checkReading();
         check(
                 CosmosDBSourceOptions.PAGE_SIZE,
                 pageSize,
@@ -195,120 +233,67 @@ public final class CosmosDBSourceBuilder<T> {
                 "REQUIRED or REQUIRED_UNLESS_EMULATOR");
         checkDuration(CosmosDBSourceOptions.STARTUP_TIMEOUT, startupTimeout);
         checkDuration(CosmosDBSourceOptions.REQUEST_TIMEOUT, requestTimeout);
-        check(
-                CosmosDBSourceOptions.APPLICATION_NAME,
-                applicationName,
-                isApplicationName(applicationName),
-                "at most " + LONGEST_APPLICATION_NAME + " visible ASCII characters");
-        if (deserializer == null) {
-            throw refuse("deserializer", null, "a CosmosDBDeserializationSchema");
-        }
+        checkApplicationName(applicationName);
+        checkDeserializer();
         return new CosmosDBSource<>(new ChangeFeedConfiguration(this), deserializer, backend);
     }
 
-    private static void checkEndpoint(@Nullable String endpoint) {
-        String accepted =
-                "an absolute URI like https://account.documents.azure.com:443/, http only for localhost,"
-                        + " without path, query and user";
-        URI uri;
-        try {
-            uri = endpoint == null ? null : new URI(endpoint);
-        } catch (URISyntaxException e) {
-            uri = null;
-        }
-        boolean valid =
-                uri != null
-                        && uri.getHost() != null
-                        && isSchemeAllowed(uri)
-                        && (uri.getPath().isEmpty() || uri.getPath().equals("/"))
-                        && uri.getQuery() == null
-                        && uri.getFragment() == null
-                        && uri.getUserInfo() == null;
-        if (!valid) {
-            // An endpoint may hold a secret in its user or query part: show those parts no more
-            // than the key.
-            throw refuse("endpoint", endpoint == null ? null : withoutSecrets(endpoint), accepted);
-        }
-    }
-
-    private static boolean isSchemeAllowed(URI uri) {
-        String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
-        return scheme.equals("https") || (scheme.equals("http") && isThisMachine(uri.getHost()));
-    }
-
-    private static boolean isThisMachine(String host) {
-        return host.equalsIgnoreCase("localhost")
-                || host.equals("[::1]")
-                || host.matches("127(\\.\\d{1,3}){3}");
-    }
-
-    private static String withoutSecrets(String endpoint) {
-        return endpoint.replaceAll("//[^/@]*@", "//<hidden>@").replaceAll("[?#;].*", "<hidden>");
-    }
-
-    private static void checkKey(@Nullable String key) {
-        if (key == null || key.isEmpty()) {
-            throw refuse("key", null, "the account's key, base64");
-        }
-        if (!isBase64(key)) {
-            // Neither the key nor the decoder's message, which quotes from it.
-            throw refuse(
-                    "key",
-                    "a text of " + key.length() + " characters that is not base64",
-                    "the account's key, base64");
-        }
-    }
-
-    private static boolean isBase64(String key) {
-        try {
-            // The decoder is lenient about padding, the service is not: only the canonical form
-            // will do.
-            return Base64.getEncoder().encodeToString(Base64.getDecoder().decode(key)).equals(key);
-        } catch (IllegalArgumentException e) {
-            return false;
-        }
-    }
-
-    private static void checkName(ConfigOption<String> option, @Nullable String name) {
-        boolean valid =
-                name != null
-                        && !name.isBlank()
-                        && name.length() <= LONGEST_NAME
-                        && !name.endsWith(" ")
-                        && name.chars().noneMatch(c -> "/\\?#".indexOf(c) >= 0 || c < 0x20);
+    /** What is read, from where to where; the options depend on each other. */
+    private void checkReading() {
         check(
-                option,
-                name,
-                valid,
-                "1 to " + LONGEST_NAME + " characters, none of / \\ ? #, not ending in a space");
+                CosmosDBSourceOptions.CHANGE_FEED_MODE,
+                changeFeedMode,
+                changeFeedMode != null,
+                "LATEST_VERSION or ALL_VERSIONS_AND_DELETES");
+        check(CosmosDBSourceOptions.START_FROM, startFrom, startFrom != null, "a StartPosition");
+        check(
+                CosmosDBSourceOptions.START_FROM,
+                startFrom,
+                startFrom.isAvailableIn(changeFeedMode),
+                StartPosition.namesAvailableIn(changeFeedMode)
+                        + " with option 'changeFeedMode' "
+                        + changeFeedMode);
+        check(CosmosDBSourceOptions.STOP_AT, stopAt, stopAt != null, "a StopPosition");
+        check(
+                CosmosDBSourceOptions.STOP_AT,
+                stopAt,
+                startFrom.kind() != StartPosition.Kind.AT
+                        || stopAt.kind() != StopPosition.Kind.AT
+                        || stopAt.epochMillis() >= startFrom.epochMillis(),
+                "a time not before option 'startFrom' (" + startFrom + ")");
+        check(
+                CosmosDBSourceOptions.MIN_SPLITS,
+                minSplits,
+                minSplits >= 1 && minSplits <= MOST_MIN_SPLITS,
+                "1 to " + MOST_MIN_SPLITS);
+        check(
+                CosmosDBSourceOptions.RETENTION_EXPIRED,
+                retentionExpired,
+                retentionExpired != null,
+                "FAIL, START_FROM_NOW or PRESENT_STATE_THEN_CHANGES");
+        check(
+                CosmosDBSourceOptions.RETENTION_EXPIRED,
+                retentionExpired,
+                retentionExpired == RetentionExpired.FAIL
+                        || changeFeedMode == ChangeFeedMode.ALL_VERSIONS_AND_DELETES,
+                "FAIL with option 'changeFeedMode' " + changeFeedMode);
     }
 
-    private static void checkDuration(ConfigOption<Duration> option, @Nullable Duration duration) {
-        boolean valid =
-                duration != null
-                        && duration.compareTo(Duration.ofMillis(1)) >= 0
-                        && duration.compareTo(Duration.ofDays(1)) <= 0;
-        check(option, duration, valid, "1 millisecond to 1 day");
-    }
-
-    private static boolean isApplicationName(@Nullable String name) {
-        return name != null
-                && name.length() <= LONGEST_APPLICATION_NAME
-                && name.chars().allMatch(c -> c > 0x20 && c < 0x7f);
-    }
-
-    private static void check(
-            ConfigOption<?> option, @Nullable Object found, boolean valid, String accepted) {
-        if (!valid) {
-            throw refuse(option.key(), found, accepted);
+    private void checkDeserializer() {
+        if (deserializer == null) {
+            throw refuse("deserializer", null, "a CosmosDBDeserializationSchema");
         }
-    }
-
-    private static IllegalArgumentException refuse(
-            String option, @Nullable Object found, String accepted) {
-        return new IllegalArgumentException(
-                String.format(
-                        "option '%s': found %s, accepted: %s",
-                        option, found == null ? "nothing" : "'" + found + "'", accepted));
+        if (changeFeedMode == ChangeFeedMode.ALL_VERSIONS_AND_DELETES
+                && !deserializer.handlesDeletes()
+                && !ignoreDeletes) {
+            throw refuse(
+                    "deserializer",
+                    deserializer.getClass().getSimpleName(),
+                    "one that handles deletes, with option 'changeFeedMode' "
+                            + changeFeedMode
+                            + ": CosmosDBDeserializationSchema.changes(…) around it, one of your own"
+                            + " whose handlesDeletes() is true, or any with option 'ignoreDeletes'"
+                            + " true");
+        }
     }
 }

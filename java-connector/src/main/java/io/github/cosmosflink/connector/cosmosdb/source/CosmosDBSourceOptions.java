@@ -39,19 +39,45 @@ public final class CosmosDBSourceOptions {
                     .noDefaultValue()
                     .withDescription("The container's name.");
 
+    public static final ConfigOption<ChangeFeedMode> CHANGE_FEED_MODE =
+            ConfigOptions.key("changeFeedMode")
+                    .enumType(ChangeFeedMode.class)
+                    .defaultValue(ChangeFeedMode.LATEST_VERSION)
+                    .withDescription("Which of the service's two change feeds is read.");
+
     public static final ConfigOption<String> START_FROM =
             ConfigOptions.key("startFrom")
                     .stringType()
                     .defaultValue("beginning")
                     .withDescription(
-                            "Where a job without state begins: beginning, now, or a point in time.");
+                            "Where a job without state begins: beginning, now, a point in time, saved tokens, or the present state and then the changes.");
 
     public static final ConfigOption<String> STOP_AT =
             ConfigOptions.key("stopAt")
                     .stringType()
                     .defaultValue("never")
                     .withDescription(
-                            "Where reading ends: never, or at the latest change when the job starts.");
+                            "Where reading ends: never, at the latest change when the job starts, or at a point in time.");
+
+    public static final ConfigOption<Integer> MIN_SPLITS =
+            ConfigOptions.key("minSplits")
+                    .intType()
+                    .defaultValue(1)
+                    .withDescription(
+                            "Least number of splits that the container's feed ranges are cut into.");
+
+    public static final ConfigOption<RetentionExpired> RETENTION_EXPIRED =
+            ConfigOptions.key("retentionExpired")
+                    .enumType(RetentionExpired.class)
+                    .defaultValue(RetentionExpired.FAIL)
+                    .withDescription(
+                            "What to do when a position is older than the changes that the service retains.");
+
+    public static final ConfigOption<Boolean> IGNORE_DELETES =
+            ConfigOptions.key("ignoreDeletes")
+                    .booleanType()
+                    .defaultValue(false)
+                    .withDescription("Leaves deletes out and counts them.");
 
     public static final ConfigOption<Integer> PAGE_SIZE =
             ConfigOptions.key("pageSize")

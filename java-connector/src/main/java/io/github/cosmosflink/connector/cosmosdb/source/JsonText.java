@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.source;
 
+import java.util.List;
+
 /**
  * Writes the members of a JSON object. Small on purpose: the connector brings no JSON library with
  * it.
@@ -15,6 +17,17 @@ final class JsonText {
 
     static void member(StringBuilder json, String name, long value) {
         name(json, name).append(value);
+    }
+
+    static void member(StringBuilder json, String name, List<String> values) {
+        name(json, name).append('[');
+        for (String value : values) {
+            if (json.charAt(json.length() - 1) != '[') {
+                json.append(',');
+            }
+            string(json, value);
+        }
+        json.append(']');
     }
 
     /** Writes the comma where one is due, the name and the colon. */

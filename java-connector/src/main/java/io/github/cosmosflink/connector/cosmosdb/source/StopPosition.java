@@ -2,12 +2,18 @@
 package io.github.cosmosflink.connector.cosmosdb.source;
 
 import java.io.Serializable;
+import java.time.Instant;
 import java.util.Locale;
+import java.util.Objects;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * Where reading ends. Captured per feed range when the job starts without state; a restored job
  * keeps what it had.
+ *
+ * <p>In latest-version mode an item that changes has only its last place in the feed. So a bounded
+ * read of a container that is being written emits no item twice and nothing that was written behind
+ * the end, but misses the items that were changed behind the end before they were read.
  */
 @PublicEvolving
 public final class StopPosition implements Serializable {
@@ -17,27 +23,44 @@ public final class StopPosition implements Serializable {
     /** The kinds of stop, named as the core knows them. */
     enum Kind {
         NEVER,
-        LATEST
+        LATEST,
+        AT
     }
 
     private final Kind kind;
+    private final long epochMillis;
 
-    private StopPosition(Kind kind) {
+    private StopPosition(Kind kind, long epochMillis) {
         this.kind = kind;
+        this.epochMillis = epochMillis;
     }
 
     /** The source is unbounded. */
     public static StopPosition never() {
-        return new StopPosition(Kind.NEVER);
+        return new StopPosition(Kind.NEVER, 0);
     }
 
     /** The source is bounded: it ends at what is the latest change when the job starts. */
     public static StopPosition latest() {
-        return new StopPosition(Kind.LATEST);
+        return new StopPosition(Kind.LATEST, 0);
+    }
+
+    /**
+     * The source is bounded: it ends behind the changes of a point in time's second, which it waits
+     * for when that is to come.
+     *
+     * @param instant not before the epoch
+     */
+    public static StopPosition at(Instant instant) {
+        return new StopPosition(Kind.AT, Times.epochMillis("stopAt", instant));
     }
 
     Kind kind() {
         return kind;
+    }
+
+    long epochMillis() {
+        return epochMillis;
     }
 
     boolean isBounded() {
@@ -46,16 +69,20 @@ public final class StopPosition implements Serializable {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof StopPosition && ((StopPosition) other).kind == kind;
+        return other instanceof StopPosition
+                && ((StopPosition) other).kind == kind
+                && ((StopPosition) other).epochMillis == epochMillis;
     }
 
     @Override
     public int hashCode() {
-        return kind.hashCode();
+        return Objects.hash(kind, epochMillis);
     }
 
     @Override
     public String toString() {
-        return kind.name().toLowerCase(Locale.ROOT);
+        return kind == Kind.AT
+                ? "at " + Instant.ofEpochMilli(epochMillis)
+                : kind.name().toLowerCase(Locale.ROOT);
     }
 }

@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBChange;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.function.Consumer;
@@ -27,9 +28,14 @@ class CosmosDBSourceBuilderTest {
         assertThat(source.getProducedType()).isEqualTo(Types.STRING);
     }
 
-    @Test
-    void stoppingAtTheLatestChangeBoundsTheSource() {
-        assertThat(TestSources.builder().stopAt(StopPosition.latest()).build().getBoundedness())
+    static Stream<StopPosition> ends() {
+        return Stream.of(StopPosition.latest(), StopPosition.at(Instant.EPOCH));
+    }
+
+    @ParameterizedTest
+    @MethodSource("ends")
+    void anEndBoundsTheSource(StopPosition end) {
+        assertThat(TestSources.builder().stopAt(end).build().getBoundedness())
                 .isEqualTo(Boundedness.BOUNDED);
     }
 
@@ -62,6 +68,24 @@ class CosmosDBSourceBuilderTest {
                 refused("startFrom", "nothing", b -> b.startFrom(null)),
                 refused("stopAt", "nothing", b -> b.stopAt(null)),
                 refused("deserializer", "nothing", b -> b.deserializer(null)),
+                refused("changeFeedMode", "nothing", b -> b.changeFeedMode(null)),
+                refused("startFrom", "'presentState", b -> b.startFrom(PRESENT_STATE)),
+                refused("startFrom", "'beginning'", b -> allVersions(b)),
+                refused("startFrom", "'at ", b -> allVersions(b).startFrom(AT_THE_EPOCH)),
+                refused("deserializer", "'JsonText", b -> allVersions(b).startFrom(PRESENT_STATE)),
+                refused(
+                        "stopAt",
+                        "'at 1970-01-01T00:00:00Z'",
+                        b ->
+                                b.startFrom(StartPosition.at(Instant.ofEpochMilli(1)))
+                                        .stopAt(StopPosition.at(Instant.EPOCH))),
+                refused("minSplits", "'0'", b -> b.minSplits(0)),
+                refused("minSplits", "'100001'", b -> b.minSplits(100_001)),
+                refused("retentionExpired", "nothing", b -> b.retentionExpired(null)),
+                refused(
+                        "retentionExpired",
+                        "'START_FROM_NOW'",
+                        b -> b.retentionExpired(RetentionExpired.START_FROM_NOW)),
                 refused("pageSize", "'0'", b -> b.pageSize(0)),
                 refused("pageSize", "'100001'", b -> b.pageSize(100_001)),
                 refused("maxBytesInFlight", "nothing", b -> b.maxBytesInFlight(null)),
@@ -80,6 +104,13 @@ class CosmosDBSourceBuilderTest {
     private static Arguments refused(
             String option, String found, Consumer<CosmosDBSourceBuilder<String>> change) {
         return Arguments.of(option, found, change);
+    }
+
+    private static final StartPosition PRESENT_STATE = StartPosition.presentStateThenChanges();
+    private static final StartPosition AT_THE_EPOCH = StartPosition.at(Instant.EPOCH);
+
+    private static <T> CosmosDBSourceBuilder<T> allVersions(CosmosDBSourceBuilder<T> builder) {
+        return builder.changeFeedMode(ChangeFeedMode.ALL_VERSIONS_AND_DELETES);
     }
 
     private static void interval(CosmosDBSourceBuilder<String> builder, int min, int max) {
@@ -116,11 +147,85 @@ class CosmosDBSourceBuilderTest {
         assertThat(TestSources.builder().endpoint(endpoint).build()).isNotNull();
     }
 
+    static Stream<Arguments> readings() {
+        return Stream.of(ChangeFeedMode.values())
+                .flatMap(
+                        mode ->
+                                Stream.of(
+                                                StartPosition.beginning(),
+                                                StartPosition.now(),
+                                                AT_THE_EPOCH,
+                                                StartPosition.tokens("c1.x"),
+                                                PRESENT_STATE)
+                                        .map(start -> Arguments.of(mode, start)));
+    }
+
+    /** The table of the two modes and their starts. */
+    @ParameterizedTest
+    @MethodSource("readings")
+    void eachModeHasStartsOfItsOwn(ChangeFeedMode mode, StartPosition start) {
+        CosmosDBSourceBuilder<CosmosDBChange<String>> builder =
+                TestSources.changes().changeFeedMode(mode).startFrom(start);
+        boolean latest = mode == ChangeFeedMode.LATEST_VERSION;
+        boolean accepted =
+                start.equals(StartPosition.now())
+                        || start.kind() == StartPosition.Kind.TOKENS
+                        || latest != start.equals(PRESENT_STATE);
+
+        if (accepted) {
+            assertThat(builder.build()).isNotNull();
+        } else {
+            assertThatThrownBy(builder::build)
+                    .hasMessageContaining("option 'startFrom': found '" + start + "'")
+                    .hasMessageContaining("now, ")
+                    .hasMessageContaining("with option 'changeFeedMode' " + mode);
+        }
+    }
+
     @Test
-    void aStartBeforeTheEpochIsRefused() {
-        assertThatThrownBy(() -> StartPosition.at(Instant.ofEpochMilli(-1)))
+    void deletesAreHandledOrIgnoredByChoice() {
+        CosmosDBSourceBuilder<String> builder =
+                allVersions(TestSources.builder()).startFrom(StartPosition.now());
+
+        assertThatThrownBy(builder::build)
+                .hasMessageContaining("'JsonTextDeserializationSchema'")
+                .hasMessageContaining("'changeFeedMode' ALL_VERSIONS_AND_DELETES")
+                .hasMessageContaining("changes(…)")
+                .hasMessageContaining("'ignoreDeletes' true");
+        assertThat(builder.ignoreDeletes(true).build()).isNotNull();
+        assertThat(allVersions(TestSources.changes()).startFrom(StartPosition.now()).build())
+                .isNotNull();
+    }
+
+    @Test
+    void allVersionsHaveAFallback() {
+        assertThat(
+                        allVersions(TestSources.changes())
+                                .startFrom(StartPosition.now())
+                                .retentionExpired(RetentionExpired.START_FROM_NOW)
+                                .build())
+                .isNotNull();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {-1, Long.MAX_VALUE})
+    void aTimeThatNoDocumentCanHaveIsRefused(long epochMillis) {
+        Instant instant = Instant.ofEpochMilli(epochMillis);
+        assertThatThrownBy(() -> StartPosition.at(instant))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("option 'startFrom'");
+        assertThatThrownBy(() -> StopPosition.at(instant))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("option 'stopAt'");
+    }
+
+    @Test
+    void tokensMustBeThere() {
+        assertThatThrownBy(() -> StartPosition.tokens()).hasMessageContaining("found 0 tokens");
+        assertThatThrownBy(() -> StartPosition.tokens("c1.x", " "))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("option 'startFrom'")
+                .hasMessageContaining("blank");
     }
 
     @Test

@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.source;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBChange;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 
 /** Valid sources for tests; what a test is about it sets itself. */
@@ -23,6 +24,23 @@ public final class TestSources {
 
     public static CosmosDBSourceBuilder<String> builder(ChangeFeedBackend backend) {
         return builder().backend(backend);
+    }
+
+    /** Of changes, for both modes. */
+    static CosmosDBSourceBuilder<CosmosDBChange<String>> changes() {
+        return CosmosDBSource.<CosmosDBChange<String>>builder()
+                .endpoint("https://account.documents.azure.com:443/")
+                .key(KEY)
+                .database("shop")
+                .container("orders")
+                .deserializer(
+                        CosmosDBDeserializationSchema.changes(
+                                CosmosDBDeserializationSchema.json()));
+    }
+
+    /** Of a source that ignores deletes. */
+    public static ChangeFeedConfiguration ignoringDeletes() {
+        return new ChangeFeedConfiguration(builder().ignoreDeletes(true));
     }
 
     public static ChangeFeedConfiguration configuration(StopPosition stopAt) {

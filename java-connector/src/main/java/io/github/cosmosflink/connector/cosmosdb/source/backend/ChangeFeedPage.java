@@ -15,6 +15,9 @@ public interface ChangeFeedPage {
     /** Value of an LSN or timestamp that the document does not have. */
     long ABSENT = Long.MIN_VALUE;
 
+    /** The {@link #operation} of a delete. */
+    byte DELETE = 3;
+
     /** What the page says about its split. */
     enum Kind {
         /** Documents, or none: then one empty group that only moves the position. */
@@ -44,8 +47,12 @@ public interface ChangeFeedPage {
      */
     int groupStart(int group);
 
-    /** The document's JSON as UTF-8, a fresh array; empty for a delete without an image. */
+    /** The document's JSON as UTF-8, a fresh array; empty for a delete. */
     byte[] document(int index);
+
+    /** The document before the change like {@link #document}, or null when there is none. */
+    @Nullable
+    byte[] previousDocument(int index);
 
     /** Log sequence number, or {@link #ABSENT}. */
     long lsn(int index);
@@ -53,8 +60,19 @@ public interface ChangeFeedPage {
     /** {@code _ts} (or {@code crts}) in milliseconds since the epoch, or {@link #ABSENT}. */
     long timestampMillis(int index);
 
-    /** 0 unknown (latest version), 1 create, 2 replace, 3 delete. */
+    /** 0 unknown (latest version), 1 create, 2 replace, {@link #DELETE}. */
     byte operation(int index);
+
+    /** Whether it is a delete by time to live. */
+    boolean isTimeToLiveExpired(int index);
+
+    /** The item's id without decoding the document, or null when it has none. */
+    @Nullable
+    String id(int index);
+
+    /** The partition key as JSON text, or null; there with deletes. */
+    @Nullable
+    String partitionKey(int index);
 
     /** The item's ETag without decoding the document, or null when it has none. */
     @Nullable
@@ -71,6 +89,9 @@ public interface ChangeFeedPage {
      * otherwise.
      */
     List<SplitSnapshot> children();
+
+    /** The partition's newest LSN when it answered, or {@link #ABSENT}. */
+    long partitionLsn();
 
     /** Request charge of the page, in request units. */
     double requestCharge();

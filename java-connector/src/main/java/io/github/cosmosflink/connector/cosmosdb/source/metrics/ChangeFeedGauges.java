@@ -6,10 +6,14 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedMetrics
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
-/** Shows a session's counters in the group {@code cosmosdb} of its reader. */
+/**
+ * Shows a session's counters, and what the reader itself counts, in the group {@code cosmosdb} of
+ * its reader.
+ */
 @Internal
 public final class ChangeFeedGauges {
 
@@ -27,6 +31,11 @@ public final class ChangeFeedGauges {
                 group.gauge(name(metric), value);
             }
         }
+    }
+
+    /** Counts, for a reader, the deletes that its source ignores. */
+    public static Counter deletesIgnored(MetricGroup readerGroup) {
+        return readerGroup.addGroup(GROUP).counter("deletesIgnored");
     }
 
     /** {@code BYTES_IN_FLIGHT} is shown as {@code bytesInFlight}. */

@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.source.reader;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import java.io.IOException;
+import javax.annotation.Nullable;
 import org.apache.flink.api.connector.source.SourceOutput;
 import org.apache.flink.connector.base.source.reader.RecordEmitter;
 import org.apache.flink.metrics.Counter;
@@ -16,12 +17,19 @@ final class CosmosDBRecordEmitter<T> implements RecordEmitter<CommitGroup, T, Co
     private final CosmosDBDeserializationSchema<T> deserializer;
     private final Counter numRecordsIn;
     private final Counter numBytesIn;
+
+    /** Null when deletes are for the deserializer. */
+    @Nullable private final Counter deletesIgnored;
+
     private final PageRecordMetadata metadata = new PageRecordMetadata();
     private final OutputCollector<T> collector = new OutputCollector<>();
 
     CosmosDBRecordEmitter(
-            CosmosDBDeserializationSchema<T> deserializer, OperatorIOMetricGroup metrics) {
+            CosmosDBDeserializationSchema<T> deserializer,
+            OperatorIOMetricGroup metrics,
+            @Nullable Counter deletesIgnored) {
         this.deserializer = deserializer;
+        this.deletesIgnored = deletesIgnored;
         this.numRecordsIn = metrics.getNumRecordsInCounter();
         this.numBytesIn = metrics.getNumBytesInCounter();
     }
@@ -33,6 +41,10 @@ final class CosmosDBRecordEmitter<T> implements RecordEmitter<CommitGroup, T, Co
         collector.output = output;
         try {
             for (int i = group.firstDocument(); i < group.endDocument(); i++) {
+                if (deletesIgnored != null && page.operation(i) == ChangeFeedPage.DELETE) {
+                    deletesIgnored.inc();
+                    continue;
+                }
                 byte[] document = page.document(i);
                 numBytesIn.inc(document.length);
                 collector.timestamp = page.timestampMillis(i);

@@ -60,13 +60,9 @@ public final class CosmosDBSourceReader<T>
             ChangeFeedSession session,
             RangeSplits rangeSplits,
             LastingFetcherManager fetcherManager,
-            CosmosDBDeserializationSchema<T> deserializer,
+            CosmosDBRecordEmitter<T> emitter,
             SourceReaderContext context) {
-        super(
-                fetcherManager,
-                new CosmosDBRecordEmitter<>(deserializer, context.metricGroup().getIOMetricGroup()),
-                context.getConfiguration(),
-                context);
+        super(fetcherManager, emitter, context.getConfiguration(), context);
         this.session = session;
         this.rangeSplits = rangeSplits;
         this.fetcherManager = fetcherManager;
@@ -94,8 +90,15 @@ public final class CosmosDBSourceReader<T>
                     new LastingFetcherManager(
                             () -> new CosmosDBSplitReader(session, rangeSplits),
                             context.getConfiguration());
+            CosmosDBRecordEmitter<T> emitter =
+                    new CosmosDBRecordEmitter<>(
+                            deserializer,
+                            context.metricGroup().getIOMetricGroup(),
+                            configuration.ignoresDeletes()
+                                    ? ChangeFeedGauges.deletesIgnored(context.metricGroup())
+                                    : null);
             return new CosmosDBSourceReader<>(
-                    session, rangeSplits, fetcherManager, deserializer, context);
+                    session, rangeSplits, fetcherManager, emitter, context);
         } catch (RuntimeException e) {
             // Nobody else would: Flink closes only the readers that it got.
             session.close();

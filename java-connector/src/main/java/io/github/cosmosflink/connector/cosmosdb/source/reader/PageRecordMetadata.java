@@ -2,12 +2,21 @@
 package io.github.cosmosflink.connector.cosmosdb.source.reader;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.ChangeOperation;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBRecordMetadata;
 import java.util.OptionalLong;
 import javax.annotation.Nullable;
 
 /** Shows one document of a page after the other; nothing is copied before it is asked for. */
 final class PageRecordMetadata implements CosmosDBRecordMetadata {
+
+    /** By the numbers that the page has for them. */
+    private static final ChangeOperation[] OPERATIONS = {
+        ChangeOperation.UNKNOWN,
+        ChangeOperation.CREATE,
+        ChangeOperation.REPLACE,
+        ChangeOperation.DELETE
+    };
 
     @Nullable private ChangeFeedPage page;
     private int index;
@@ -57,20 +66,35 @@ final class PageRecordMetadata implements CosmosDBRecordMetadata {
     }
 
     @Override
-    public Operation operation() {
+    public ChangeOperation operation() {
         byte code = page().operation(index);
-        switch (code) {
-            case 0:
-                return Operation.UNKNOWN;
-            case 1:
-                return Operation.CREATE;
-            case 2:
-                return Operation.REPLACE;
-            case 3:
-                return Operation.DELETE;
-            default:
-                throw new IllegalStateException("an operation of an unknown code: " + code);
+        if (code < 0 || code >= OPERATIONS.length) {
+            throw new IllegalStateException("an operation of an unknown code: " + code);
         }
+        return OPERATIONS[code];
+    }
+
+    @Override
+    public boolean isTimeToLiveExpired() {
+        return page().isTimeToLiveExpired(index);
+    }
+
+    @Nullable
+    @Override
+    public String id() {
+        return page().id(index);
+    }
+
+    @Nullable
+    @Override
+    public String partitionKey() {
+        return page().partitionKey(index);
+    }
+
+    @Nullable
+    @Override
+    public byte[] previousDocument() {
+        return page().previousDocument(index);
     }
 
     @Nullable

@@ -91,10 +91,25 @@ final class ScriptedPage implements ChangeFeedPage {
         return group == groupStarts.size() ? documents.size() : groupStarts.get(group);
     }
 
+    /** One that starts with "deleted" or "expired" is a delete: none. */
     @Override
     public byte[] document(int index) {
         checkLive();
-        return documents.get(index).getBytes(StandardCharsets.UTF_8);
+        return isDelete(index)
+                ? new byte[0]
+                : documents.get(index).getBytes(StandardCharsets.UTF_8);
+    }
+
+    private boolean isDelete(int index) {
+        return documents.get(index).startsWith("deleted") || isTimeToLiveExpired(index);
+    }
+
+    /** Of a delete the text of the document. */
+    @Nullable
+    @Override
+    public byte[] previousDocument(int index) {
+        checkLive();
+        return isDelete(index) ? documents.get(index).getBytes(StandardCharsets.UTF_8) : null;
     }
 
     /** The number of the document's group in the range, from 1 on. */
@@ -126,7 +141,26 @@ final class ScriptedPage implements ChangeFeedPage {
     @Override
     public byte operation(int index) {
         checkLive();
-        return 0;
+        return isDelete(index) ? DELETE : 0;
+    }
+
+    @Override
+    public boolean isTimeToLiveExpired(int index) {
+        checkLive();
+        return documents.get(index).startsWith("expired");
+    }
+
+    @Override
+    public String id(int index) {
+        checkLive();
+        return "id of " + documents.get(index);
+    }
+
+    @Nullable
+    @Override
+    public String partitionKey(int index) {
+        checkLive();
+        return isDelete(index) ? "[\"key\"]" : null;
     }
 
     @Override
@@ -144,6 +178,12 @@ final class ScriptedPage implements ChangeFeedPage {
     @Override
     public List<SplitSnapshot> children() {
         return children;
+    }
+
+    /** Of the last document. */
+    @Override
+    public long partitionLsn() {
+        return documents.isEmpty() ? ABSENT : lsn(documents.size() - 1);
     }
 
     @Override

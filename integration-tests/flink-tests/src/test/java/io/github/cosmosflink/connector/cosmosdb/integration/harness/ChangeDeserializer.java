@@ -3,6 +3,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration.harness;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.ChangeOperation;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBRecordMetadata;
 import java.io.IOException;
@@ -39,7 +40,7 @@ public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change>
         change.emitted = System.nanoTime();
         require(metadata.etag(), item.get("_etag").asText(), "etag");
         require(change.timestamp, item.get("_ts").asLong() * 1000, "timestamp");
-        require(metadata.operation(), CosmosDBRecordMetadata.Operation.UNKNOWN, "operation");
+        require(metadata.operation(), ChangeOperation.UNKNOWN, "operation");
         out.collect(change);
     }
 

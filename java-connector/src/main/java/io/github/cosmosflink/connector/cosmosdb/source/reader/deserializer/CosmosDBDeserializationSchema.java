@@ -27,13 +27,21 @@ public interface CosmosDBDeserializationSchema<T> extends Serializable, ResultTy
     /**
      * Makes no, one or many records of a document. Their timestamp is the document's.
      *
-     * @param document the item's JSON as UTF-8, system properties included; not used again by the
-     *     caller
+     * @param document the item's JSON as UTF-8, system properties included; empty for a delete; not
+     *     used again by the caller
      * @param metadata valid during this call only
      * @throws IOException when the document is not what is expected; fails the job
      */
     void deserialize(byte[] document, CosmosDBRecordMetadata metadata, Collector<T> out)
             throws IOException;
+
+    /**
+     * Whether {@link #deserialize} knows what to do with a delete, for which there is no document.
+     * Without that, all versions and deletes can be read only with the deletes ignored.
+     */
+    default boolean handlesDeletes() {
+        return false;
+    }
 
     /** The document's JSON text, as it is. */
     static CosmosDBDeserializationSchema<String> json() {
@@ -61,5 +69,19 @@ public interface CosmosDBDeserializationSchema<T> extends Serializable, ResultTy
      */
     static CosmosDBDeserializationSchema<Row> row(RowTypeInfo type) {
         return new RowDeserializationSchema(type);
+    }
+
+    /**
+     * A {@link CosmosDBChange} for each change, deletes among them: operation, id, the document and
+     * the one before, LSN and time. In both modes; latest version knows no operation, no delete and
+     * no document before.
+     *
+     * @param documents makes one record of a document or none; of none, there is no change. It is
+     *     called for the document and for the one before, with the metadata of the change, and
+     *     never for a delete
+     */
+    static <T> CosmosDBDeserializationSchema<CosmosDBChange<T>> changes(
+            CosmosDBDeserializationSchema<T> documents) {
+        return new ChangesDeserializationSchema<>(documents);
     }
 }

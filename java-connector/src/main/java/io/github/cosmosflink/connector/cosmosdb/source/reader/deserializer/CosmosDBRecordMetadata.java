@@ -13,15 +13,6 @@ import org.apache.flink.annotation.PublicEvolving;
 @PublicEvolving
 public interface CosmosDBRecordMetadata {
 
-    /** What was done to the item. */
-    enum Operation {
-        /** Created or replaced; the latest-version feed does not tell which. */
-        UNKNOWN,
-        CREATE,
-        REPLACE,
-        DELETE
-    }
-
     /** The id of the feed range that the document was read from. */
     String splitId();
 
@@ -35,11 +26,36 @@ public interface CosmosDBRecordMetadata {
     OptionalLong lsn();
 
     /**
-     * When the change was made, milliseconds since the epoch; the service's clock has full seconds.
+     * When the change was made, milliseconds since the epoch: {@code crts} with all versions and
+     * deletes, {@code _ts} with latest version. The service's clock has full seconds.
      */
     OptionalLong timestampMillis();
 
-    Operation operation();
+    /** What was done to the item. */
+    ChangeOperation operation();
+
+    /** Whether the item was deleted because its time to live was over. */
+    boolean isTimeToLiveExpired();
+
+    /**
+     * The item's id, decoded when asked for; of a delete too. Null when the service did not say it.
+     */
+    @Nullable
+    String id();
+
+    /**
+     * The item's partition key, JSON text as the service sent it: with deletes, of which there is
+     * no document. Null elsewhere.
+     */
+    @Nullable
+    String partitionKey();
+
+    /**
+     * The item's JSON before the change as UTF-8, a fresh array: with replaces and deletes of all
+     * versions and deletes, when the service still has it. Null otherwise.
+     */
+    @Nullable
+    byte[] previousDocument();
 
     /** The item's ETag, decoded when asked for; null when the document has none. */
     @Nullable

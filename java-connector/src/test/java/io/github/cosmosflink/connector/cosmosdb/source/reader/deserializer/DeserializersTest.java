@@ -16,18 +16,14 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.serialization.SimpleStringSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.java.typeutils.PojoTypeInfo;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.connector.testutils.formats.DummyInitializationContext;
-import org.apache.flink.core.memory.DataInputDeserializer;
-import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.InstantiationUtil;
@@ -36,39 +32,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class DeserializersTest {
-
-    private static final CosmosDBRecordMetadata NO_METADATA =
-            new CosmosDBRecordMetadata() {
-                @Override
-                public String splitId() {
-                    return "split";
-                }
-
-                @Override
-                public String feedRange() {
-                    return "[,FF)";
-                }
-
-                @Override
-                public OptionalLong lsn() {
-                    return OptionalLong.empty();
-                }
-
-                @Override
-                public OptionalLong timestampMillis() {
-                    return OptionalLong.empty();
-                }
-
-                @Override
-                public Operation operation() {
-                    return Operation.UNKNOWN;
-                }
-
-                @Override
-                public String etag() {
-                    return null;
-                }
-            };
 
     /**
      * As in a job: the schema travels, is opened, and what it makes goes through its type's
@@ -81,7 +44,7 @@ class DeserializersTest {
         List<T> records = new ArrayList<>();
         copy.deserialize(
                 document.getBytes(StandardCharsets.UTF_8),
-                NO_METADATA,
+                new TestMetadata(),
                 new Collector<T>() {
                     @Override
                     public void collect(T record) {
@@ -96,10 +59,7 @@ class DeserializersTest {
     }
 
     private static <T> T throughSerializer(TypeInformation<T> type, T record) throws IOException {
-        TypeSerializer<T> serializer = type.createSerializer(new SerializerConfigImpl());
-        DataOutputSerializer out = new DataOutputSerializer(64);
-        serializer.serialize(record, out);
-        return serializer.deserialize(new DataInputDeserializer(out.getCopyOfBuffer()));
+        return TestMetadata.copy(type.createSerializer(new SerializerConfigImpl()), record);
     }
 
     @Test
