@@ -47,7 +47,7 @@ pub mod range;
 pub mod reading;
 pub mod roster;
 mod runtime;
-mod scan;
+pub mod scan;
 pub mod session;
 mod shared;
 pub mod token;

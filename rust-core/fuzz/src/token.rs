@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A continuation token of the driver.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use change_feed::token::TokenShape;
+
+/// The input is the token's JSON, to spare the fuzzer the base64, or the whole token where it starts like one.
+pub fn check(input: &[u8]) -> bool {
+    let whole = input.starts_with(b"c1.");
+    let token = if whole {
+        String::from_utf8_lossy(input).into_owned()
+    } else {
+        format!("c1.{}", URL_SAFE_NO_PAD.encode(input))
+    };
+    let Ok(shape) = TokenShape::read(&token) else {
+        return false;
+    };
+    for range in &shape.ranges {
+        let alone = shape.ranges.len() == 1;
+        assert_eq!(shape.is_for(range), alone, "{range} in a token of {} ranges", shape.ranges.len());
+    }
+    true
+}
