@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds what the scripts run. Cargo and Maven decide by themselves what is up to date."""
 
+import os
+
 from . import prerequisites
 from .paths import LOGS, ROOT, release_binary
 from .processes import step
@@ -31,6 +33,18 @@ def local_server():
     )
 
 
+def fuzzers():
+    """The fuzzers of scripts/fuzz; the only thing here that needs a C++ compiler."""
+    fuzz = ROOT / "rust-core" / "fuzz"
+    return step(
+        "build the fuzzers",
+        ["cargo", "build", "--release", "--locked", "-p", "fuzz-targets", "--features", "libfuzzer"],
+        LOGS / "build-fuzzers.log",
+        environment={**os.environ, "RUSTC_WORKSPACE_WRAPPER": str(fuzz / "instrument")},
+        cwd=ROOT,
+    )
+
+
 def jars():
     """The connector with its native library, and the example job."""
     return step(
@@ -52,6 +66,7 @@ __all__ = [
     "EXAMPLES_CLASSPATH",
     "EXAMPLES_JAR",
     "everything",
+    "fuzzers",
     "jars",
     "local_server",
     "programs",

@@ -95,12 +95,13 @@ pub fn items(body: &Bytes) -> Result<Vec<Item>> {
     if u32::try_from(body.len()).is_err() {
         return Err(malformed("it is larger than 4 GiB"));
     }
+    require_object(body)?;
     let feed: Feed<'_> = serde_json::from_slice(body).map_err(json_error)?;
     feed.documents.iter().map(|raw| item(body, raw)).collect()
 }
 
 fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
-    let outer: Outer<'_> = serde_json::from_str(raw.get()).map_err(json_error)?;
+    let outer: Outer<'_> = object(raw)?;
     if outer.rid.is_some() || outer.lsn.is_some() {
         return Ok(Item {
             document: span(body, raw),
@@ -117,12 +118,12 @@ fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
         ));
     }
     let metadata = match outer.metadata {
-        Some(raw) => Some(serde_json::from_str::<Metadata<'_>>(raw.get()).map_err(json_error)?),
+        Some(raw) => Some(object::<Metadata<'_>>(raw)?),
         None => None,
     };
     let current = outer.current.filter(|raw| raw.get() != "null" && raw.get() != "{}");
     let system = match current {
-        Some(raw) => Some(serde_json::from_str::<System<'_>>(raw.get()).map_err(json_error)?),
+        Some(raw) => Some(object::<System<'_>>(raw)?),
         None => None,
     };
     let operation = match metadata.as_ref().and_then(|m| m.operation_type) {
@@ -150,6 +151,19 @@ fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
             .map(to_millis),
         operation,
     })
+}
+
+fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T> {
+    require_object(raw.get().as_bytes())?;
+    serde_json::from_str(raw.get()).map_err(json_error)
+}
+
+/// serde takes a list of values for a struct as well.
+fn require_object(json: &[u8]) -> Result<()> {
+    match json.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(malformed("something else stands where an object should")),
+    }
 }
 
 fn to_millis(seconds: i64) -> i64 {
@@ -252,8 +266,11 @@ mod tests {
         for bad in [
             "",
             "[]",
+            "[[]]",
             "{}",
             r#"{"Documents":[1]}"#,
+            r#"{"Documents":[["rid"]]}"#,
+            r#"{"Documents":[{"current":["secretvalue"]}]}"#,
             r#"{"Documents":[{"secretfield":"secretvalue"}]}"#,
             r#"{"Documents":[{"metadata":{"operationType":"purge"},"current":{}}]}"#,
             r#"{"Documents":[{"current":{"_lsn":"secretvalue"}}]}"#,

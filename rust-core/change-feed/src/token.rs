@@ -46,6 +46,10 @@ impl TokenShape {
             .strip_prefix("c1.")
             .ok_or_else(|| malformed("not of the driver's version 1"))?;
         let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed("not base64"))?;
+        if json.first() != Some(&b'{') {
+            // serde takes a list of values for a struct as well.
+            return Err(malformed("not a JSON object"));
+        }
         let state: State = serde_json::from_slice(&json).map_err(|e| malformed(&e.to_string()))?;
         let ranges = state
             .root
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn garbage_is_refused() {
-        for bad in ["", "c2.e30", "c1.!!", "c1.e30", "\"5\""] {
+        for bad in ["", "c2.e30", "c1.!!", "c1.e30", "\"5\"", &token(r#"["r",[[]]]"#)] {
             assert_eq!(TokenShape::read(bad).unwrap_err().code, Code::PageMalformed, "{bad}");
         }
     }

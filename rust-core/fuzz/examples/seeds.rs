@@ -28,7 +28,11 @@ fn put(corpus: &str, name: &str, bytes: impl AsRef<[u8]>) {
 fn pages() {
     put("page", "ok-empty", r#"{"_rid":"r","Documents":[],"_count":0}"#);
     let document = r#"{"id":"a","pk":"x","text":"a \"b\" \\ {[,:é\ud83d\ude00","n":[1,-2.5e3,true,null,{}],"_rid":"r==","_self":"s","_etag":"\"0\"","_ts":1700000000,"_lsn":7}"#;
-    put("page", "ok-bare", format!(r#"{{"Documents":[{document},{document}],"_count":2}}"#));
+    put(
+        "page",
+        "ok-bare",
+        format!(r#"{{"Documents":[{document},{document}],"_count":2}}"#),
+    );
     let metadata = r#"{"lsn":8,"crts":1700000000,"operationType":"replace","previousImageLSN":7}"#;
     put(
         "page",
@@ -39,8 +43,13 @@ fn pages() {
             {{"current":{{}},"previous":{document},"metadata":{{"lsn":9,"crts":1700000001,"operationType":"delete","timeToLiveExpired":true,"id":"a","partitionKey":{{"pk":"x"}}}}}}]}}"#
         ),
     );
+    put("page", "list", "[[]]");
     put("page", "no-documents", r#"{"_rid":"r"}"#);
-    put("page", "unknown-operation", r#"{"Documents":[{"current":{},"metadata":{"operationType":"purge"}}]}"#);
+    put(
+        "page",
+        "unknown-operation",
+        r#"{"Documents":[{"current":{},"metadata":{"operationType":"purge"}}]}"#,
+    );
 }
 
 fn tokens() {
@@ -50,8 +59,13 @@ fn tokens() {
     };
     let entry = |min: &str, max: &str| json!({"min_epk": min, "max_epk": max, "server_continuation": "\"5\""});
     put("token", "ok-one-range", token(json!([entry("", "FF")])));
-    put("token", "ok-two-ranges", token(json!([entry("", "1FFF"), entry("1FFF", "FF")])));
+    put(
+        "token",
+        "ok-two-ranges",
+        token(json!([entry("", "1FFF"), entry("1FFF", "FF")])),
+    );
     put("token", "no-range", token(json!([entry("FF", "")])));
+    put("token", "list", r#"["r",[[]]]"#);
     put("token", "other-version", "c2.e30");
     put("token", "c1.-not-base64", "c1.!!");
 }
@@ -102,13 +116,17 @@ fn positions() {
     };
     for (name, position) in [
         ("ok-fresh", fresh),
-        ("ok-read", read),
+        ("ok-read", read.clone()),
         ("ok-present-state", present_state),
         ("ok-all-versions", all_versions),
     ] {
         put("position", name, fuzz_targets::position::seed(&position));
     }
     put("position", "empty", "");
+    let mut lower_case = fuzz_targets::position::seed(&read);
+    let bound = lower_case.iter().rposition(|byte| *byte == b'F').expect("a bound");
+    lower_case[bound] = b'f';
+    put("position", "lower-case-bound", lower_case);
 }
 
 fn configurations() {

@@ -44,7 +44,11 @@ fn compare(body: &Bytes, item: &Item, expected: &Value) {
         assert_eq!(previous, expected["previous"], "a previous image");
     }
     let lsn = expected["metadata"]["lsn"].as_i64();
-    assert_eq!(item.lsn, lsn.or_else(|| current["_lsn"].as_i64()), "an enveloped document's LSN");
+    assert_eq!(
+        item.lsn,
+        lsn.or_else(|| current["_lsn"].as_i64()),
+        "an enveloped document's LSN"
+    );
 }
 
 /// None for an empty span, which stands for something absent.

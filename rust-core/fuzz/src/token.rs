@@ -18,7 +18,12 @@ pub fn check(input: &[u8]) -> bool {
     };
     for range in &shape.ranges {
         let alone = shape.ranges.len() == 1;
-        assert_eq!(shape.is_for(range), alone, "{range} in a token of {} ranges", shape.ranges.len());
+        assert_eq!(
+            shape.is_for(range),
+            alone,
+            "{range} in a token of {} ranges",
+            shape.ranges.len()
+        );
     }
     true
 }

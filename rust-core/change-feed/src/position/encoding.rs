@@ -251,7 +251,10 @@ impl Fields<'_> {
     fn range(&mut self) -> Option<EpkRange> {
         let min = self.text()?;
         let max = self.text()?;
-        EpkRange::new(&min, &max).ok()
+        // Only as it is written: a bound in lower case means the same and is not.
+        EpkRange::new(&min, &max)
+            .ok()
+            .filter(|range| range.min() == min && range.max() == max)
     }
 
     fn lineage_lsn(&mut self) -> Option<LineageLsn> {
