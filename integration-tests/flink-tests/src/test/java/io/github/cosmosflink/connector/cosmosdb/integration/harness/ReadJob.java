@@ -10,6 +10,7 @@ import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.serialization.SimpleStringEncoder;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.connector.file.sink.FileSink;
@@ -51,6 +52,15 @@ public final class ReadJob {
 
     public ReadJob restoredFrom(String savepoint) {
         configuration.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
+        return this;
+    }
+
+    /** Leaves the last checkpoint behind when the job ends, however it does. */
+    public ReadJob retainingCheckpoints(Path folder) {
+        configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, folder.toUri().toString());
+        configuration.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
         return this;
     }
 

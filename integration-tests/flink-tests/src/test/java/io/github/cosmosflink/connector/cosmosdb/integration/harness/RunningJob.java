@@ -4,11 +4,16 @@ package io.github.cosmosflink.connector.cosmosdb.integration.harness;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
@@ -91,6 +96,34 @@ public final class RunningJob {
         return client.stopWithSavepoint(
                         false, savepoints.toUri().toString(), SavepointFormatType.CANONICAL)
                 .get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /**
+     * The last checkpoint that a job has left behind, see {@link ReadJob#retainingCheckpoints}. To
+     * be called when the job has ended.
+     */
+    public String lastRetainedCheckpoint(Path folder) throws IOException {
+        Path ofJob = folder.resolve(client.getJobID().toString());
+        try (Stream<Path> found = Files.list(ofJob)) {
+            return found.filter(checkpoint -> Files.exists(checkpoint.resolve("_metadata")))
+                    .max(Comparator.comparingInt(RunningJob::number))
+                    .orElseThrow(() -> new IOException("no checkpoint in " + ofJob))
+                    .toUri()
+                    .toString();
+        }
+    }
+
+    private static int number(Path checkpoint) {
+        return Integer.parseInt(checkpoint.getFileName().toString().replaceAll("^chk-", ""));
+    }
+
+    /**
+     * How many splits each reader has emitted changes of, since the job was submitted; a split that
+     * has changed readers counts for the last.
+     */
+    public Map<Integer, Long> splitsOfReaders() {
+        return ToLine.readerOfSplit().values().stream()
+                .collect(Collectors.groupingBy(reader -> reader, Collectors.counting()));
     }
 
     /** Waits for the end of a bounded job. */
