@@ -60,6 +60,14 @@ async fn respond(shell: &Shell, method: &Method, path: &str, query: &str, body: 
         ("GET", ["containers", database, container]) => {
             engine.container_state(database, container).await.map(json_reply)
         }
+        ("POST", ["containers", database, container, "settings"]) => {
+            let state = engine.configure(database, container, parse(body)?).await?;
+            shell.log.line(format_args!(
+                "{database}/{container} set: all versions and deletes {}, time to live {}",
+                state["allVersionsAndDeletes"], state["defaultTimeToLive"]
+            ));
+            Ok(json_reply(state))
+        }
         ("POST", ["containers", database, container, "split"]) => {
             let split = engine.split(database, container, parse(body)?).await?;
             shell.log.line(format_args!("{database}/{container} split: {split}"));

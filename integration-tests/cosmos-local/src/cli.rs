@@ -18,6 +18,8 @@ Usage: cosmos-local [OPTIONS]
   --tls                     serve https with a certificate made at start
   --key BASE64              account key [the public emulator key]
   --engine native|reference the server's own engine, or the SDK's in-memory emulator [native]
+  --all-versions-and-deletes SECONDS
+                            an account with continuous backup: containers retain versions and deletes so long
   --ready-file FILE         write the line of JSON that stdout gets to this file as well
   --log FILE|-              append the log to a file, - is stderr [-]
   --verbose                 log every request
@@ -60,6 +62,8 @@ pub struct Arguments {
     pub key: String,
     /// Which engine answers.
     pub engine: EngineChoice,
+    /// For how many seconds containers retain versions and deletes that do not say it themselves.
+    pub all_versions: Option<u32>,
     /// Where to repeat the line of stdout.
     pub ready_file: Option<PathBuf>,
     /// Where the log goes.
@@ -86,6 +90,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         tls: false,
         key: EMULATOR_KEY.to_owned(),
         engine: EngineChoice::Native,
+        all_versions: None,
         ready_file: None,
         log: LogTarget::Stderr,
         verbose: false,
@@ -128,6 +133,13 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
                     }
                 }
             }
+            "--all-versions-and-deletes" => {
+                let seconds = value()?;
+                parsed.all_versions = match seconds.parse() {
+                    Ok(seconds @ 1..) => Some(seconds),
+                    _ => return Err(format!("{name}: {seconds} is no whole number of 1 or more")),
+                };
+            }
             "--ready-file" => parsed.ready_file = Some(PathBuf::from(value()?)),
             "--log" => {
                 parsed.log = match value()?.as_str() {
@@ -145,6 +157,9 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
             }
             other => return Err(format!("{other}: not an option; see --help")),
         }
+    }
+    if parsed.all_versions.is_some() && parsed.engine == EngineChoice::Reference {
+        return Err("--all-versions-and-deletes: the reference engine keeps latest versions only".to_owned());
     }
     Ok(Command::Serve(Box::new(parsed)))
 }
@@ -177,6 +192,11 @@ mod tests {
             ("--key ???", "--key"),
             ("--engine third", "--engine"),
             ("--port", "--port"),
+            ("--all-versions-and-deletes 0", "--all-versions-and-deletes"),
+            (
+                "--engine reference --all-versions-and-deletes 9",
+                "--all-versions-and-deletes",
+            ),
             ("--nothing", "--nothing"),
         ] {
             let error = arguments(line).map(|_| ()).unwrap_err();

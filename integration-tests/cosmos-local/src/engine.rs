@@ -91,6 +91,49 @@ pub struct ContainerSpec {
     /// Request units a second; without it nothing is throttled.
     #[serde(default)]
     pub throughput: Option<u64>,
+    /// The mode with all versions and deletes; off without it, unless the account has it on.
+    #[serde(default)]
+    pub all_versions_and_deletes: Option<AllVersionsSpec>,
+    /// Seconds that documents live, -1 for those that say it themselves; without it nothing expires.
+    #[serde(default)]
+    pub default_time_to_live: Option<i64>,
+}
+
+/// The mode with all versions and deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AllVersionsSpec {
+    /// How long a change stays readable, in seconds.
+    pub retention_seconds: f64,
+    /// Whether replaces and deletes carry the version before.
+    #[serde(default = "yes")]
+    pub previous_images: bool,
+}
+
+/// Settings of a running container; what is absent stays, `null` switches off.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SettingsSpec {
+    /// The mode with all versions and deletes.
+    #[serde(deserialize_with = "present")]
+    pub all_versions_and_deletes: Option<Option<AllVersionsSpec>>,
+    /// Seconds that documents live.
+    #[serde(deserialize_with = "present")]
+    pub default_time_to_live: Option<Option<i64>>,
+    /// Request units a second of each partition, whatever the throughput of the container.
+    #[serde(deserialize_with = "present")]
+    pub request_units_per_partition: Option<Option<f64>>,
+}
+
+/// Tells `null` from an absent field.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A partition to split.
@@ -166,6 +209,16 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The state of a container: RID, documents and partitions.
     fn container_state<'a>(&'a self, database: &'a str, container: &'a str) -> BoxFuture<'a, AdminResult>;
+
+    /// Changes settings of a container and answers its state.
+    fn configure<'a>(
+        &'a self,
+        _database: &'a str,
+        _container: &'a str,
+        _spec: SettingsSpec,
+    ) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async { Err(AdminError::unsupported("settings")) })
+    }
 
     /// Splits a partition in two and answers once the children are there.
     fn split<'a>(&'a self, database: &'a str, container: &'a str, spec: SplitSpec) -> BoxFuture<'a, AdminResult>;

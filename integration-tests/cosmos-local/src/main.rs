@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cosmos_local::cli::{self, Arguments, Command, EngineChoice, LogTarget};
 use cosmos_local::engine::Engine;
@@ -52,7 +53,10 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let engine = |endpoint: &str| -> Result<Arc<dyn Engine>, String> {
         Ok(match arguments.engine {
-            EngineChoice::Native => Arc::new(NativeEngine::default()),
+            EngineChoice::Native => Arc::new(match arguments.all_versions {
+                Some(seconds) => NativeEngine::with_all_versions(Duration::from_secs(u64::from(seconds))),
+                None => NativeEngine::default(),
+            }),
             EngineChoice::Reference => Arc::new(ReferenceEngine::new(endpoint)?),
         })
     };

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body;
-use super::container::{Container, Version};
+use super::container::Container;
 use super::document::DocumentKey;
 use super::epk::Epk;
 use super::items::{self, Incoming};
@@ -223,12 +223,7 @@ fn commit(
             Step::Read { key, if_none_match } => read(state, key, if_none_match.as_deref()),
             Step::Write { kind, incoming, .. } => {
                 let created = state.get(&incoming.key).is_none();
-                let version = Version {
-                    key: incoming.key.clone(),
-                    partition_key: Arc::clone(&incoming.partition_key),
-                    open_text: &incoming.open_text,
-                };
-                let document = container.write(partition.id, state, lsn, *kind, version);
+                let document = container.write(partition.id, state, lsn, *kind, incoming.version());
                 let charge = throughput::write(document.json.len());
                 let mut result = Map::new();
                 result.insert("statusCode".to_owned(), json!(if created { 201 } else { 200 }));
@@ -239,7 +234,7 @@ fn commit(
                 (result, charge)
             }
             Step::Delete { key, .. } => {
-                let old = container.delete(partition.id, state, lsn, key);
+                let old = container.delete(partition.id, state, lsn, key, false);
                 let mut result = Map::new();
                 result.insert("statusCode".to_owned(), json!(204));
                 (result, throughput::write(old.map_or(0, |old| old.json.len())))

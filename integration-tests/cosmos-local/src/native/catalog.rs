@@ -10,9 +10,10 @@ use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use parking_lot::RwLock;
 use serde_json::{Map, Value, json};
 
-use super::container::{Container, new_stamp};
+use super::container::{Container, Definition, new_stamp};
 use super::document::Stamp;
 use super::rid;
+use super::settings::Settings;
 
 /// Request units a second that one physical partition can give.
 const UNITS_PER_PARTITION: u64 = 10_000;
@@ -114,6 +115,8 @@ pub struct NewContainer {
     pub partitions: u32,
     /// Content of its offer, if it is to have one.
     pub offer: Option<Value>,
+    /// What it retains.
+    pub settings: Settings,
 }
 
 /// The account.
@@ -180,10 +183,13 @@ impl Catalog {
         let container = Arc::new(Container::new(
             (database.number, number),
             &new.name,
-            new.partition_key,
-            new.body,
-            new.partitions,
-            new.offer.as_ref().and_then(units),
+            Definition {
+                partition_key: new.partition_key,
+                body: new.body,
+                partitions: new.partitions,
+                throughput: new.offer.as_ref().and_then(units),
+                settings: new.settings,
+            },
         ));
         containers.insert(new.name, Arc::clone(&container));
         drop(containers);
@@ -234,7 +240,7 @@ impl Catalog {
         offer.stamp = new_stamp();
         let offer = offer.clone();
         drop(offers);
-        offer.container.set_throughput(units);
+        offer.container.set_throughput(|throughput| throughput.total = units);
         offer.container.grow(partitions_for(units) as usize);
         Some(offer)
     }

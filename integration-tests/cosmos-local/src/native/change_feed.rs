@@ -1,26 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! One page of the change feed in latest-version mode.
+//! One page of the change feed, in both of its modes.
 
-use std::fmt::Write;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::container::Container;
-use super::document::StoredDocument;
-use super::epk::KeyScope;
-use super::partition::Partition;
+use super::epk::{Epk, EpkRange, KeyScope};
+use super::lineage::{Continuation, Position};
+use super::page::{Latest, Page, Version};
+use super::partition::{Partition, PartitionState};
 use super::scope::{Scope, admit, bad_request, check_session, gone, stamped};
 use super::throughput;
 use crate::engine::Request;
 use crate::reply::Reply;
 
-/// A response holds no more than this, except for one transaction that is larger by itself.
-const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Items of a page when the client names no number.
 const DEFAULT_PAGE_ITEMS: usize = 1000;
-/// What the JSON around an item takes at most.
-const ENVELOPE_BYTES: usize = 96;
+
+/// Which changes the feed has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The latest version of each document.
+    Latest,
+    /// Every version and delete that is still retained.
+    AllVersions,
+}
+
+impl Mode {
+    fn of(request: &Request) -> Result<Self, Reply> {
+        let mode = request.header("a-im").unwrap_or_default();
+        if mode.eq_ignore_ascii_case("incremental feed") {
+            Ok(Self::Latest)
+        } else if mode.eq_ignore_ascii_case("full-fidelity feed") {
+            Ok(Self::AllVersions)
+        } else {
+            Err(bad_request(format!(
+                "a-im: {mode} is no change feed; accepted are Incremental Feed, Full-Fidelity Feed"
+            )))
+        }
+    }
+}
 
 /// Where a read begins.
 enum Start {
@@ -28,173 +47,172 @@ enum Start {
     Beginning,
     /// With the first write after now.
     Now,
-    /// With the first write after an LSN.
-    After(u64),
+    /// With the first write after a position.
+    After(Position),
     /// With the first write after the end of a second.
     AfterSecond(u64),
 }
 
+impl Start {
+    fn of(request: &Request) -> Result<Self, Reply> {
+        match request.header("if-none-match").map(str::trim) {
+            Some("*") => Ok(Self::Now),
+            Some(etag) => Position::of_etag(etag)
+                .map(Self::After)
+                .ok_or_else(|| bad_request(format!("if-none-match: {etag} is no ETag of this feed"))),
+            None => match request.header("if-modified-since") {
+                None => Ok(Self::Beginning),
+                Some(date) => httpdate::parse_http_date(date)
+                    .ok()
+                    .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+                    .map(|time| Self::AfterSecond(time.as_secs()))
+                    .ok_or_else(|| bad_request(format!("if-modified-since: {date} is no HTTP date"))),
+            },
+        }
+    }
+}
+
+/// What of a partition a read is about, and how much of it at once.
+struct Want<'a> {
+    scope: &'a Scope,
+    limit: usize,
+    enveloped: bool,
+}
+
+impl Want<'_> {
+    fn range(&self) -> &EpkRange {
+        match &self.scope.key {
+            Some(KeyScope::Prefix(prefix)) => prefix,
+            _ => &self.scope.range,
+        }
+    }
+
+    /// Whether the read is about a point of its range.
+    fn contains(&self, point: &Epk) -> bool {
+        self.scope.key.as_ref().is_none_or(|key| key.contains(point))
+    }
+
+    /// Whether a part of the partition matters to the read.
+    fn touches(&self, part: &EpkRange) -> bool {
+        match &self.scope.key {
+            Some(KeyScope::Point(point)) => part.contains(point),
+            _ => part.overlaps(self.range()),
+        }
+    }
+}
+
 /// Answers a page: 200 with items, or 304 when there are none.
 pub fn read(container: &Container, request: &Request) -> Result<Reply, Reply> {
-    let mode = request.header("a-im").unwrap_or_default();
-    if mode.eq_ignore_ascii_case("full-fidelity feed") {
-        return Err(bad_request(
-            "Change Feed 'All Versions and Deletes' mode must be enabled.",
-        ));
-    }
-    if !mode.eq_ignore_ascii_case("incremental feed") {
-        return Err(bad_request(format!(
-            "a-im: {mode} is no change feed; accepted is Incremental Feed"
-        )));
-    }
-    let start = start(request)?;
+    let mode = Mode::of(request)?;
+    let start = Start::of(request)?;
     let scope = Scope::of_feed(container, request)?;
     let [partition] = scope.partitions.as_slice() else {
         // The whole container in one read is not a thing of the protocol: the client has to name ranges.
         return Err(gone());
     };
     admit(partition)?;
-    let range = match &scope.key {
-        Some(KeyScope::Prefix(prefix)) => prefix,
-        _ => &scope.range,
+    let want = Want {
+        scope: &scope,
+        limit: request
+            .header("x-ms-max-item-count")
+            .and_then(|count| count.trim().parse::<i64>().ok())
+            .filter(|count| *count > 0)
+            .map_or(DEFAULT_PAGE_ITEMS, |count| count as usize),
+        enveloped: request
+            .headers
+            .contains_key("x-ms-cosmos-changefeed-wire-format-version"),
     };
-    let limit = request
-        .header("x-ms-max-item-count")
-        .and_then(|count| count.trim().parse::<i64>().ok())
-        .filter(|count| *count > 0)
-        .map_or(DEFAULT_PAGE_ITEMS, |count| count as usize);
-    let enveloped = request
-        .headers
-        .contains_key("x-ms-cosmos-changefeed-wire-format-version");
 
+    container.tidy_up(partition);
     let state = partition.state.read();
     if state.retired() {
         return Err(gone());
     }
     check_session(request, partition, state.lsn())?;
-    let point = match &scope.key {
-        Some(KeyScope::Point(epk)) => Some(epk),
-        _ => None,
+    let page = match mode {
+        Mode::Latest => latest(container, &state, start, &want),
+        Mode::AllVersions => all_versions(container, &state, start, &want)?,
     };
-    let page = match start {
-        Start::Now => Page::default(),
-        start => {
-            let place = match start {
-                Start::After(lsn) => state.place_after(lsn),
-                Start::AfterSecond(second) => state.place_at(second + 1),
-                Start::Beginning | Start::Now => 0,
-            };
-            let documents = state
-                .feed_from(place, range)
-                .filter(|document| point.is_none_or(|point| *point == document.key.epk));
-            let documents: &mut dyn Iterator<Item = _> = &mut { documents };
-            Page::fill(container, documents, limit, enveloped)
-        }
+    let end = Position {
+        generation: state.lineage().generation(),
+        lsn: state.lsn(),
     };
-    let lsn = state.lsn();
     drop(state);
-    Ok(answer(container, partition, page, lsn))
+    Ok(answer(container, partition, page, end))
 }
 
-fn answer(container: &Container, partition: &Partition, page: Page, lsn: u64) -> Reply {
-    let bytes = page.body.len();
-    let charge = throughput::page(bytes);
+fn latest(container: &Container, state: &PartitionState, start: Start, want: &Want<'_>) -> Page {
+    let feed = state.latest();
+    let place = match start {
+        Start::Now => return Page::default(),
+        Start::Beginning => 0,
+        Start::After(position) => feed.place_after(go_on(state, position, want).lsn),
+        Start::AfterSecond(second) => feed.place_at(second + 1),
+    };
+    let entries = feed
+        .go_on_from(place, want.range())
+        .filter(|document| want.contains(&document.key.epk))
+        .map(|document| Latest {
+            document,
+            enveloped: want.enveloped,
+        });
+    Page::fill(&container.rid, entries, want.limit)
+}
+
+fn all_versions(container: &Container, state: &PartitionState, start: Start, want: &Want<'_>) -> Result<Page, Reply> {
+    let Some(history) = state.history() else {
+        return Err(bad_request(
+            "Change Feed 'All Versions and Deletes' mode must be enabled. Refer to \
+             https://aka.ms/ChangeFeed-AllVersionsAndDeletes.",
+        ));
+    };
+    let position = match start {
+        Start::Now => return Ok(Page::default()),
+        Start::After(position) => position,
+        Start::Beginning => {
+            return Err(bad_request(
+                "Start from beginning is not supported with 'All Versions and Deletes' mode.",
+            ));
+        }
+        Start::AfterSecond(_) => {
+            return Err(bad_request(
+                "Start from a point in time is not supported with 'All Versions and Deletes' mode.",
+            ));
+        }
+    };
+    let Continuation { lsn: after, expired } = go_on(state, position, want);
+    if expired || after < history.floor(|part| want.touches(part)) {
+        return Err(bad_request(
+            "The continuation is outside of the retention of the 'All Versions and Deletes' mode: changes after it are \
+             not retained any more.",
+        ));
+    }
+    let entries = history
+        .after(after, want.range())
+        .filter(|change| want.contains(change.epk()))
+        .map(|change| Version {
+            change,
+            previous_images: history.previous_images(),
+            definition: &container.partition_key,
+        });
+    Ok(Page::fill(&container.rid, entries, want.limit))
+}
+
+fn go_on(state: &PartitionState, position: Position, want: &Want<'_>) -> Continuation {
+    state.lineage().translate(position, |part| want.touches(part))
+}
+
+fn answer(container: &Container, partition: &Partition, page: Page, end: Position) -> Reply {
+    let charge = throughput::page(page.body.len());
     partition.budget.lock().charge(charge);
     let reply = if page.items == 0 {
-        Reply::new(304).etag(&format!("\"{lsn}\""))
+        Reply::new(304).etag(&end.to_etag())
     } else {
-        Reply::new(200).etag(&format!("\"{}\"", page.last_lsn)).body(page.body)
+        let position = Position {
+            lsn: page.last_lsn,
+            ..end
+        };
+        Reply::new(200).etag(&position.to_etag()).body(page.body)
     };
-    stamped(reply.items(page.items).charge(charge), container, partition, lsn)
-}
-
-fn start(request: &Request) -> Result<Start, Reply> {
-    match request.header("if-none-match").map(str::trim) {
-        Some("*") => Ok(Start::Now),
-        Some(etag) => etag
-            .trim_matches('"')
-            .parse()
-            .map(Start::After)
-            .map_err(|_| bad_request(format!("if-none-match: {etag} is no ETag of this feed"))),
-        None => match request.header("if-modified-since") {
-            None => Ok(Start::Beginning),
-            Some(date) => httpdate::parse_http_date(date)
-                .ok()
-                .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-                .map(|time| Start::AfterSecond(time.as_secs()))
-                .ok_or_else(|| bad_request(format!("if-modified-since: {date} is no HTTP date"))),
-        },
-    }
-}
-
-/// The items of a response.
-#[derive(Default)]
-struct Page {
-    body: Vec<u8>,
-    items: usize,
-    last_lsn: u64,
-}
-
-impl Page {
-    /// Takes whole transactions until the page is full.
-    fn fill(
-        container: &Container,
-        documents: &mut dyn Iterator<Item = &Arc<StoredDocument>>,
-        limit: usize,
-        enveloped: bool,
-    ) -> Self {
-        let mut page = Self::default();
-        let mut next = documents.next();
-        let mut group: Vec<&Arc<StoredDocument>> = Vec::new();
-        while let Some(first) = next {
-            group.clear();
-            group.push(first);
-            next = documents.next();
-            while let Some(more) = next.filter(|more| more.lsn == first.lsn) {
-                group.push(more);
-                next = documents.next();
-            }
-            let size: usize = group.iter().map(|document| document.json.len() + ENVELOPE_BYTES).sum();
-            if page.items == 0 {
-                // A guess from the first item; a page that turns out larger grows once or twice.
-                let expected = size.saturating_mul(limit.min(4096)).min(MAX_PAGE_BYTES) + 256;
-                page.body.reserve(expected);
-                page.body
-                    .extend_from_slice(format!("{{\"_rid\":\"{}\",\"Documents\":[", container.rid).as_bytes());
-            } else if page.body.len() + size > MAX_PAGE_BYTES {
-                break;
-            }
-            for document in &group {
-                page.push(document, enveloped);
-            }
-            page.last_lsn = first.lsn;
-            if page.items >= limit {
-                break;
-            }
-        }
-        if page.items > 0 {
-            page.body
-                .extend_from_slice(format!("],\"_count\":{}}}", page.items).as_bytes());
-        }
-        page
-    }
-
-    fn push(&mut self, document: &StoredDocument, enveloped: bool) {
-        let mut tail = String::with_capacity(ENVELOPE_BYTES);
-        if self.items > 0 {
-            self.body.push(b',');
-        }
-        let _ = write!(tail, ",\"_lsn\":{}}}", document.lsn);
-        if enveloped {
-            self.body.extend_from_slice(b"{\"current\":");
-            let _ = write!(
-                tail,
-                ",\"metadata\":{{\"lsn\":{},\"crts\":{}}}}}",
-                document.lsn, document.stamp.seconds
-            );
-        }
-        self.body.extend_from_slice(document.open_json());
-        self.body.extend_from_slice(tail.as_bytes());
-        self.items += 1;
-    }
+    stamped(reply.items(page.items).charge(charge), container, partition, end.lsn)
 }

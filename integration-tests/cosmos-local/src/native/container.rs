@@ -5,19 +5,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Map, Value, json};
 
 use super::document::{DocumentKey, Stamp, StoredDocument, with_system_properties};
-use super::epk::{Epk, EpkRange, evenly_spread};
-use super::partition::{Partition, PartitionState};
+use super::epk::{Epk, EpkRange};
+use super::partition::{Partition, PartitionState, Removal, now_millis};
 use super::rid;
-use super::throughput::Budget;
+use super::settings::{OwnTimeToLive, Settings};
+use super::throughput::{Budget, Throughput};
 use super::write_log::{WriteKind, WriteLog};
-use crate::engine::AdminError;
 
 /// Numbers every write of the server, so that no two versions have the same ETag.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -70,12 +70,15 @@ pub struct Container {
     pub topology: RwLock<Topology>,
     /// Every write.
     pub log: WriteLog,
+    /// Held while partitions split or merge, and while settings change for all of them.
+    pub(super) reshaping: Mutex<()>,
+    pub(super) next_partition: AtomicU32,
+    pub(super) renumberings: AtomicU64,
     database_number: u32,
     number: u32,
-    throughput: Mutex<Option<u64>>,
+    settings: Mutex<Settings>,
+    throughput: Mutex<Throughput>,
     next_document: AtomicU64,
-    next_partition: AtomicU32,
-    reshaping: Mutex<()>,
 }
 
 /// A version to write.
@@ -87,50 +90,63 @@ pub struct Version<'a> {
     pub partition_key: Arc<str>,
     /// The user's properties without the brace at the end.
     pub open_text: &'a str,
+    /// What it says of its own time to live.
+    pub time_to_live: Option<OwnTimeToLive>,
+}
+
+/// What a new container is made with.
+#[derive(Debug)]
+pub struct Definition {
+    /// How documents are partitioned.
+    pub partition_key: PartitionKeyDefinition,
+    /// The body as sent.
+    pub body: Map<String, Value>,
+    /// Number of partitions, all of the same width.
+    pub partitions: u32,
+    /// Request units a second, if it has any bound.
+    pub throughput: Option<u64>,
+    /// What it retains.
+    pub settings: Settings,
 }
 
 impl Container {
-    /// A container with as many partitions of the same width as asked for.
-    pub fn new(
-        (database_number, number): (u32, u32),
-        name: &str,
-        partition_key: PartitionKeyDefinition,
-        body: Map<String, Value>,
-        partitions: u32,
-        throughput: Option<u64>,
-    ) -> Self {
+    /// An empty container.
+    pub fn new((database_number, number): (u32, u32), name: &str, definition: Definition) -> Self {
         let rid = rid::container(database_number, number);
         let link = format!("dbs/{}/colls/{rid}/", rid::database(database_number));
-        let ranges = EpkRange::full().divide(partitions);
-        let budget = share(throughput, ranges.len());
+        let ranges = EpkRange::full().divide(definition.partitions);
+        let throughput = Throughput::total(definition.throughput);
+        let share = throughput.share(ranges.len());
         let partitions: Vec<_> = (0..)
             .zip(ranges)
             .map(|(id, range)| {
-                let state = PartitionState::default();
-                Arc::new(Partition::new(id, range, Vec::new(), state, Budget::new(budget)))
+                let state = PartitionState::empty(&definition.settings, &range);
+                Arc::new(Partition::new(id, range, Vec::new(), state, Budget::new(share)))
             })
             .collect();
         Self {
             name: name.to_owned(),
             rid,
             link,
-            partition_key,
+            partition_key: definition.partition_key,
             properties: RwLock::new(Properties {
-                body,
+                body: definition.body,
                 stamp: new_stamp(),
             }),
             log: WriteLog::default(),
+            reshaping: Mutex::new(()),
+            next_partition: AtomicU32::new(partitions.len() as u32),
+            renumberings: AtomicU64::new(0),
             database_number,
             number,
+            settings: Mutex::new(definition.settings),
             throughput: Mutex::new(throughput),
             next_document: AtomicU64::new(1),
-            next_partition: AtomicU32::new(partitions.len() as u32),
             topology: RwLock::new(Topology {
                 partitions,
                 gone: HashSet::new(),
                 version: 1,
             }),
-            reshaping: Mutex::new(()),
         }
     }
 
@@ -170,18 +186,50 @@ impl Container {
         rid::partition(self.database_number, self.number, id)
     }
 
-    /// Request units a second, if it has any bound.
-    pub fn throughput(&self) -> Option<u64> {
-        *self.throughput.lock()
+    /// What the container retains.
+    pub fn settings(&self) -> Settings {
+        *self.settings.lock()
+    }
+
+    /// Changes what the container retains, in all its partitions.
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        let _none_in_between = self.reshaping.lock();
+        let settings = {
+            let mut settings = self.settings.lock();
+            change(&mut settings);
+            *settings
+        };
+        for partition in self.partitions() {
+            partition.state.write().configure(&settings, &partition.range);
+        }
     }
 
     /// Changes the request units and spreads them over the partitions.
-    pub fn set_throughput(&self, throughput: Option<u64>) {
-        *self.throughput.lock() = throughput;
+    pub fn set_throughput(&self, change: impl FnOnce(&mut Throughput)) {
+        let mut throughput = self.throughput.lock();
+        change(&mut throughput);
         let partitions = self.partitions();
-        let budget = share(throughput, partitions.len());
+        let share = throughput.share(partitions.len());
         for partition in partitions {
-            partition.budget.lock().set(budget);
+            partition.budget.lock().set(share);
+        }
+    }
+
+    /// Deletes what has lived its time and forgets changes that are too old, in a partition whose state the caller
+    /// has locked.
+    pub fn tidy(&self, partition: u32, state: &mut PartitionState) {
+        let now = now_millis();
+        while let Some(key) = state.expired(now) {
+            let lsn = state.next_lsn();
+            self.delete(partition, state, lsn, &key, true);
+        }
+        state.trim(now);
+    }
+
+    /// The same for a partition that nobody has locked; it costs next to nothing when there is nothing to do.
+    pub fn tidy_up(&self, partition: &Partition) {
+        if partition.state.read().untidy(now_millis()) {
+            self.tidy(partition.id, &mut partition.state.write());
         }
     }
 
@@ -207,6 +255,7 @@ impl Container {
             ordinal,
             stamp,
             lsn,
+            time_to_live: version.time_to_live,
             json,
         });
         state.put(Arc::clone(&document));
@@ -214,185 +263,36 @@ impl Container {
         document
     }
 
-    /// Deletes a document of a partition whose state the caller has locked.
+    /// Deletes a document of a partition whose state the caller has locked; `expired` when it has lived its time.
     pub fn delete(
         &self,
         partition: u32,
         state: &mut PartitionState,
         lsn: u64,
         key: &DocumentKey,
+        expired: bool,
     ) -> Option<Arc<StoredDocument>> {
-        let old = state.remove(key)?;
-        self.log.note_delete(partition, &old, lsn, new_stamp());
+        let removal = Removal {
+            lsn,
+            stamp: new_stamp(),
+            expired,
+        };
+        let old = state.remove(key, removal)?;
+        self.log.note_delete(partition, &old, removal);
         Some(old)
     }
 
-    /// Splits a partition in two: locks it, waits, then puts both children into its place.
-    pub async fn split(&self, id: Option<&str>, lock: Duration) -> Result<Value, AdminError> {
-        let parent = match id {
-            Some(id) => self.partition(id).ok_or_else(|| self.no_partition(id))?,
-            None => self.largest(),
-        };
-        let locked = Locked::new(vec![Arc::clone(&parent)], lock);
-        if !lock.is_zero() {
-            tokio::time::sleep(lock).await;
-        }
-        let children = self.split_now(&parent)?;
-        drop(locked);
-        Ok(json!({"parent": parent.id.to_string(), "children": children}))
-    }
-
-    fn split_now(&self, parent: &Arc<Partition>) -> Result<Vec<String>, AdminError> {
-        let _one_at_a_time = self.reshaping.lock();
-        let mut state = parent.state.write();
-        if state.retired() {
-            return Err(AdminError::new(409, format!("partition {} is gone", parent.id)));
-        }
-        let middle = self
-            .split_point(&parent.range, &state)
-            .ok_or_else(|| AdminError::new(409, format!("partition {} is too narrow to split", parent.id)))?;
-        let [left, right] = state.retire().split(&middle);
-        let mut lineage = parent.parents.clone();
-        lineage.push(parent.id);
-        let low = EpkRange {
-            min: parent.range.min.clone(),
-            max: middle.clone(),
-        };
-        let high = EpkRange {
-            min: middle,
-            max: parent.range.max.clone(),
-        };
-        let children =
-            [(low, left), (high, right)].map(|(range, state)| self.new_partition(range, lineage.clone(), state));
-        let ids = children.iter().map(|child| child.id.to_string()).collect();
-        self.replace(&[parent.id], children.to_vec());
-        Ok(ids)
-    }
-
-    /// Splits the largest partitions until there are so many, as the service does for a larger throughput.
-    pub fn grow(&self, partitions: usize) {
-        while self.partitions().len() < partitions {
-            // Too narrow a partition, or one that another call has split meanwhile, ends it.
-            if self.split_now(&self.largest()).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn largest(&self) -> Arc<Partition> {
-        self.partitions()
-            .into_iter()
-            .max_by_key(|partition| partition.state.read().len())
-            .expect("a container has a partition")
-    }
-
-    /// Merges partitions that touch each other into one.
-    pub async fn merge(&self, ids: &[String], lock: Duration, renumber: bool) -> Result<Value, AdminError> {
-        if ids.len() < 2 {
-            return Err(AdminError::new(400, "partitions: two or more ids are needed"));
-        }
-        let mut parents = Vec::with_capacity(ids.len());
-        for id in ids {
-            parents.push(self.partition(id).ok_or_else(|| self.no_partition(id))?);
-        }
-        parents.sort_by(|left, right| left.range.min.cmp(&right.range.min));
-        if parents.windows(2).any(|pair| pair[0].range.max != pair[1].range.min) {
-            return Err(AdminError::new(
-                400,
-                "partitions: the partitions must touch each other, each named once",
-            ));
-        }
-        let locked = Locked::new(parents.clone(), lock);
-        if !lock.is_zero() {
-            tokio::time::sleep(lock).await;
-        }
-        let child = self.merge_now(&parents, renumber)?;
-        drop(locked);
-        Ok(json!({"parents": ids, "child": child}))
-    }
-
-    fn merge_now(&self, parents: &[Arc<Partition>], renumber: bool) -> Result<String, AdminError> {
-        let _one_at_a_time = self.reshaping.lock();
-        let mut states: Vec<_> = parents.iter().map(|parent| parent.state.write()).collect();
-        if states.iter().any(|state| state.retired()) {
-            return Err(AdminError::new(409, "a partition is gone"));
-        }
-        let mut merged = PartitionState::merge(states.iter_mut().map(|state| state.retire()).collect());
-        if renumber {
-            merged = merged.renumbered();
-        }
-        let mut lineage: Vec<u32> = Vec::new();
-        for parent in parents {
-            for id in parent.parents.iter().chain([&parent.id]) {
-                if !lineage.contains(id) {
-                    lineage.push(*id);
-                }
-            }
-        }
-        let range = EpkRange {
-            min: parents[0].range.min.clone(),
-            max: parents[parents.len() - 1].range.max.clone(),
-        };
-        let child = self.new_partition(range, lineage, merged);
-        let gone: Vec<u32> = parents.iter().map(|parent| parent.id).collect();
-        let id = child.id.to_string();
-        self.replace(&gone, vec![child]);
-        Ok(id)
-    }
-
-    fn new_partition(&self, range: EpkRange, parents: Vec<u32>, state: PartitionState) -> Arc<Partition> {
-        let id = self.next_partition.fetch_add(1, Ordering::Relaxed);
-        // `replace` shares out the request units once the new number of partitions is known.
-        Arc::new(Partition::new(id, range, parents, state, Budget::new(None)))
-    }
-
-    fn replace(&self, gone: &[u32], new: Vec<Arc<Partition>>) {
-        let mut topology = self.topology.write();
-        topology.partitions.retain(|partition| !gone.contains(&partition.id));
-        topology.partitions.extend(new);
-        topology
-            .partitions
-            .sort_by(|left, right| left.range.min.cmp(&right.range.min));
-        topology.gone.extend(gone);
-        topology.version += 1;
-        drop(topology);
-        self.set_throughput(self.throughput());
-    }
-
-    /// Hashes are halved by number; keys of the older hashing, which is uneven, by what is there.
-    fn split_point(&self, range: &EpkRange, state: &PartitionState) -> Option<Epk> {
-        if evenly_spread(&self.partition_key) {
-            return range.middle();
-        }
-        let middle = state
-            .after(None)
-            .nth(state.len() / 2)
-            .map(|document| document.key.epk.clone());
-        middle.filter(|epk| *epk > range.min).or_else(|| range.middle())
-    }
-
-    fn no_partition(&self, id: &str) -> AdminError {
-        let known: Vec<_> = self
-            .partitions()
-            .iter()
-            .map(|partition| partition.id.to_string())
-            .collect();
-        AdminError::new(
-            404,
-            format!("partition {id} is not there; the container has {}", known.join(", ")),
-        )
-    }
-
-    /// RID, documents and partitions, as the administrative interface shows them.
+    /// RID, settings, documents and partitions, as the administrative interface shows them.
     pub fn state(&self) -> Value {
         let (mut documents, mut bytes) = (0, 0);
         let mut partitions = Vec::new();
         for partition in self.partitions() {
+            self.tidy_up(&partition);
             let state = partition.state.read();
             documents += state.len();
             bytes += state.bytes();
             let parents: Vec<_> = partition.parents.iter().map(u32::to_string).collect();
-            partitions.push(json!({
+            let mut described = json!({
                 "id": partition.id.to_string(),
                 "minInclusive": partition.range.min.to_hex(),
                 "maxExclusive": partition.range.max.to_hex(),
@@ -400,38 +300,29 @@ impl Container {
                 "documents": state.len(),
                 "parents": parents,
                 "lockedForMillis": partition.locked_for().as_millis() as u64,
-            }));
+                "requestUnits": partition.budget.lock().per_second(),
+            });
+            if let Some(history) = state.history() {
+                described["changes"] = json!(history.len());
+                described["changesAfterLsn"] = json!(history.floor(|_| true));
+            }
+            partitions.push(described);
         }
+        let settings = self.settings();
+        let all_versions = settings.all_versions.map(|all_versions| {
+            json!({
+                "retentionSeconds": all_versions.retention.as_secs_f64(),
+                "previousImages": all_versions.previous_images,
+            })
+        });
         json!({
             "rid": self.rid,
             "documents": documents,
             "bytes": bytes,
             "writes": self.log.len(),
+            "allVersionsAndDeletes": all_versions,
+            "defaultTimeToLive": settings.time_to_live.to_seconds(),
             "partitions": partitions,
         })
     }
-}
-
-/// Unlocks partitions again when a split or merge does not come about.
-struct Locked(Vec<Arc<Partition>>);
-
-impl Locked {
-    fn new(partitions: Vec<Arc<Partition>>, time: Duration) -> Self {
-        for partition in &partitions {
-            partition.lock_for(time);
-        }
-        Self(partitions)
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        for partition in &self.0 {
-            partition.lock_for(Duration::ZERO);
-        }
-    }
-}
-
-fn share(throughput: Option<u64>, partitions: usize) -> Option<f64> {
-    throughput.map(|units| units as f64 / partitions.max(1) as f64)
 }

@@ -11,6 +11,7 @@ use super::body;
 use super::catalog::{Catalog, Database, NewContainer, Offer, partitions_for, units};
 use super::container::{Container, new_stamp};
 use super::scope::bad_request;
+use super::settings::{AllVersions, Settings, TimeToLive};
 use crate::engine::Request;
 use crate::reply::Reply;
 
@@ -18,7 +19,7 @@ use crate::reply::Reply;
 const REGION: &str = "East US 2";
 
 /// The account document.
-pub fn account(request: &Request) -> Reply {
+pub fn account(request: &Request, continuous_backup: bool) -> Reply {
     let location = json!([{"name": REGION, "databaseAccountEndpoint": request.endpoint}]);
     let policy = json!({"asyncReplication": false, "minReplicaSetSize": 1, "maxReplicasetSize": 4});
     Reply::json(
@@ -33,7 +34,7 @@ pub fn account(request: &Request) -> Reply {
             "writableLocations": location,
             "readableLocations": location,
             "enableMultipleWriteLocations": false,
-            "continuousBackupEnabled": false,
+            "continuousBackupEnabled": continuous_backup,
             "enableNRegionSynchronousCommit": false,
             "enablePerPartitionFailoverBehavior": false,
             "userReplicationPolicy": policy,
@@ -87,12 +88,18 @@ pub fn read_database(database: &Database) -> Reply {
 }
 
 /// Creates a container.
-pub fn create_container(catalog: &Catalog, database: &Database, request: &Request) -> Result<Reply, Reply> {
+pub fn create_container(
+    catalog: &Catalog,
+    database: &Database,
+    all_versions: Option<AllVersions>,
+    request: &Request,
+) -> Result<Reply, Reply> {
     let (name, body) = named(request)?;
     let offer = offer_content(request)?;
     let partitions = partitions_for(offer.as_ref().and_then(units));
     let new = NewContainer {
         partition_key: definition(&body)?,
+        settings: settings(&body, all_versions)?,
         name: name.clone(),
         body,
         partitions,
@@ -118,6 +125,14 @@ pub fn definition(body: &Map<String, Value>) -> Result<PartitionKeyDefinition, R
         super::key::path_names(path).map_err(bad_request)?;
     }
     Ok(definition)
+}
+
+/// What a container's body asks to retain; `all_versions` is the account's own setting.
+fn settings(body: &Map<String, Value>, all_versions: Option<AllVersions>) -> Result<Settings, Reply> {
+    Ok(Settings {
+        all_versions: AllVersions::of_body(body, all_versions),
+        time_to_live: TimeToLive::of_body(body).map_err(|message| bad_request(format!("defaultTtl: {message}")))?,
+    })
 }
 
 fn offer_content(request: &Request) -> Result<Option<Value>, Reply> {
@@ -192,7 +207,11 @@ pub fn container_reply(status: u16, container: &Container) -> Reply {
 }
 
 /// Replaces the policies of a container; its name and partition key stay.
-pub fn replace_container(container: &Container, request: &Request) -> Result<Reply, Reply> {
+pub fn replace_container(
+    container: &Container,
+    all_versions: Option<AllVersions>,
+    request: &Request,
+) -> Result<Reply, Reply> {
     let (name, body) = named(request)?;
     if name != container.name {
         return Err(bad_request("id: a container keeps its name"));
@@ -200,6 +219,7 @@ pub fn replace_container(container: &Container, request: &Request) -> Result<Rep
     if definition(&body)? != container.partition_key {
         return Err(bad_request("partitionKey: a container keeps its partition key"));
     }
+    let settings = settings(&body, all_versions)?;
     let mut properties = container.properties.write();
     if let Some(etag) = request.header("if-match")
         && etag != properties.stamp.etag()
@@ -209,6 +229,7 @@ pub fn replace_container(container: &Container, request: &Request) -> Result<Rep
     properties.body = body;
     properties.stamp = new_stamp();
     drop(properties);
+    container.configure(|current| *current = settings);
     Ok(container_reply(200, container))
 }
 

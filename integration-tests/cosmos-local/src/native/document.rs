@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::epk::Epk;
+use super::settings::OwnTimeToLive;
 
 /// Properties that only the server sets; a client's own are dropped.
 const SYSTEM_PROPERTIES: [&str; 6] = ["_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"];
@@ -147,6 +148,8 @@ pub struct StoredDocument {
     pub stamp: Stamp,
     /// Log sequence number in its partition.
     pub lsn: u64,
+    /// What it says of its own time to live.
+    pub time_to_live: Option<OwnTimeToLive>,
     /// The JSON as point reads answer it.
     pub json: Arc<[u8]>,
 }
@@ -165,6 +168,7 @@ impl StoredDocument {
             ordinal: self.ordinal,
             stamp: self.stamp,
             lsn,
+            time_to_live: self.time_to_live,
             json: Arc::clone(&self.json),
         }
     }

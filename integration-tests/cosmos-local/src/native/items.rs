@@ -11,6 +11,7 @@ use super::epk::Epk;
 use super::key::KeyValues;
 use super::partition::{Partition, PartitionState};
 use super::scope::{admit, bad_request, check_session, gone, key_mismatch, key_point, stamped};
+use super::settings::OwnTimeToLive;
 use super::throughput;
 use super::write_log::WriteKind;
 use crate::engine::Request;
@@ -29,6 +30,8 @@ pub struct Incoming {
     pub partition_key: Arc<str>,
     /// The user's properties without the brace at the end.
     pub open_text: String,
+    /// What it says of its own time to live.
+    pub time_to_live: Option<OwnTimeToLive>,
 }
 
 impl Incoming {
@@ -52,6 +55,7 @@ impl Incoming {
                 "PartitionKey extracted from document doesn't match the one specified in the header.",
             ));
         }
+        let time_to_live = OwnTimeToLive::of_property(document.value("ttl").as_ref()).map_err(bad_request)?;
         Ok(Self {
             key: DocumentKey {
                 epk: key_point(container, &key)?,
@@ -59,7 +63,18 @@ impl Incoming {
             },
             partition_key: Arc::from(key.json),
             open_text: document.open_text(),
+            time_to_live,
         })
+    }
+
+    /// The version to write.
+    pub fn version(&self) -> Version<'_> {
+        Version {
+            key: self.key.clone(),
+            partition_key: Arc::clone(&self.partition_key),
+            open_text: &self.open_text,
+            time_to_live: self.time_to_live,
+        }
     }
 }
 
@@ -123,6 +138,7 @@ pub fn with_partition(
         admit(&partition)?;
         let mut state = partition.state.write();
         if !state.retired() {
+            container.tidy(partition.id, &mut state);
             let result = write(&partition, &mut state);
             let lsn = state.lsn();
             drop(state);
@@ -154,17 +170,7 @@ pub fn write(container: &Container, request: &Request, kind: WriteKind, id: Opti
         check_write(kind, existing, request.header("if-match"))?;
         let created = existing.is_none();
         let lsn = state.next_lsn();
-        let document = container.write(
-            partition.id,
-            state,
-            lsn,
-            kind,
-            Version {
-                key: incoming.key.clone(),
-                partition_key: Arc::clone(&incoming.partition_key),
-                open_text: &incoming.open_text,
-            },
-        );
+        let document = container.write(partition.id, state, lsn, kind, incoming.version());
         let charge = throughput::write(document.json.len());
         partition.budget.lock().charge(charge);
         let reply = Reply::new(if created { 201 } else { 200 })
@@ -209,6 +215,7 @@ pub fn read(container: &Container, request: &Request, id: &str) -> Result<Reply,
     loop {
         let partition = partition_for(container, request, &key.epk)?;
         admit(&partition)?;
+        container.tidy_up(&partition);
         let state = partition.state.read();
         if state.retired() {
             continue;
@@ -243,7 +250,7 @@ pub fn delete(container: &Container, request: &Request, id: &str) -> Result<Repl
         check_write(WriteKind::Delete, existing.as_ref(), request.header("if-match"))?;
         let key = existing.map_or_else(|| key.clone(), |existing| existing.key.clone());
         let lsn = state.next_lsn();
-        let old = container.delete(partition.id, state, lsn, &key);
+        let old = container.delete(partition.id, state, lsn, &key, false);
         let charge = throughput::write(old.map_or(0, |old| old.json.len()));
         partition.budget.lock().charge(charge);
         Ok(Reply::new(204).charge(charge).header("x-ms-item-lsn", lsn))

@@ -83,6 +83,7 @@ fn create(container: &Container, prepared: &mut Prepared, key: DocumentKey, text
             key,
             partition_key: Arc::clone(&prepared.json),
             open_text: text,
+            time_to_live: None,
         };
         return container
             .write(prepared.partition.id, &mut state, lsn, WriteKind::Create, version)

@@ -10,13 +10,21 @@ mod container;
 mod control;
 mod document;
 mod epk;
+mod expiry;
+mod history;
 mod items;
 mod key;
+mod latest;
+mod lineage;
 mod load;
+mod page;
 mod partition;
 mod queries;
+mod reshape;
+mod reshaping;
 mod rid;
 mod scope;
+mod settings;
 mod throughput;
 mod write_log;
 
@@ -28,9 +36,11 @@ use serde_json::{Value, json};
 
 use self::catalog::{Catalog, Database, NewContainer};
 use self::container::Container;
+use self::settings::{AllVersions, Settings, TimeToLive};
 use self::write_log::WriteKind;
 use crate::engine::{
-    AdminError, AdminResult, BoxFuture, ContainerSpec, Engine, LoadSpec, MergeSpec, Request, Response, SplitSpec,
+    AdminError, AdminResult, BoxFuture, ContainerSpec, Engine, LoadSpec, MergeSpec, Request, Response, SettingsSpec,
+    SplitSpec,
 };
 use crate::operation::{Operation, segments};
 use crate::reply::Reply;
@@ -42,9 +52,22 @@ const RID_MISMATCH: u32 = 1024;
 #[derive(Debug, Default)]
 pub struct NativeEngine {
     catalog: Catalog,
+    /// What containers get that ask for nothing themselves.
+    all_versions: Option<AllVersions>,
 }
 
 impl NativeEngine {
+    /// An account with continuous backup, whose containers all retain their versions and deletes for a time.
+    pub fn with_all_versions(retention: Duration) -> Self {
+        Self {
+            catalog: Catalog::default(),
+            all_versions: Some(AllVersions {
+                retention,
+                previous_images: true,
+            }),
+        }
+    }
+
     fn respond(&self, request: &Request) -> Result<Reply, Reply> {
         let path = segments(&request.path);
         let operation = Operation::of(request, &path);
@@ -52,7 +75,7 @@ impl NativeEngine {
         let database = || self.database(name(1));
         let container = || self.container(request, name(1), name(3));
         match operation {
-            Operation::ReadAccount => Ok(control::account(request)),
+            Operation::ReadAccount => Ok(control::account(request, self.all_versions.is_some())),
             Operation::CreateDatabase => control::create_database(&self.catalog, request),
             Operation::ListDatabases => Ok(control::feed("Databases", "", self.databases())),
             Operation::QueryDatabases => queries::resources(request, "Databases", "", self.databases()),
@@ -64,7 +87,9 @@ impl NativeEngine {
                     Err(absent("database", name(1)))
                 }
             }
-            Operation::CreateContainer => control::create_container(&self.catalog, &*database()?, request),
+            Operation::CreateContainer => {
+                control::create_container(&self.catalog, &*database()?, self.all_versions, request)
+            }
             Operation::ListContainers => {
                 let database = database()?;
                 Ok(control::feed(
@@ -79,7 +104,7 @@ impl NativeEngine {
                 queries::resources(request, "DocumentCollections", &database.rid, all)
             }
             Operation::ReadContainer => Ok(control::container_reply(200, &*container()?)),
-            Operation::ReplaceContainer => control::replace_container(&*container()?, request),
+            Operation::ReplaceContainer => control::replace_container(&*container()?, self.all_versions, request),
             Operation::DeleteContainer => {
                 container()?;
                 self.catalog.delete_container(&*database()?, name(3));
@@ -180,10 +205,20 @@ impl NativeEngine {
         } else {
             "Hash"
         };
-        let body = json!({
+        let settings = Settings {
+            all_versions: match &spec.all_versions_and_deletes {
+                Some(all_versions) => Some(AllVersions::of_spec(all_versions)?),
+                None => self.all_versions,
+            },
+            time_to_live: time_to_live(spec.default_time_to_live)?,
+        };
+        let mut body = json!({
             "id": spec.container,
             "partitionKey": {"paths": spec.partition_key, "kind": kind, "version": 2},
         });
+        if let Some(seconds) = spec.default_time_to_live {
+            body["defaultTtl"] = json!(seconds);
+        }
         let Value::Object(body) = body else {
             unreachable!("the body is written as an object just above");
         };
@@ -202,6 +237,7 @@ impl NativeEngine {
             body,
             partitions: spec.partitions,
             offer: spec.throughput.map(|units| json!({"offerThroughput": units})),
+            settings,
         };
         self.catalog
             .create_container(&database, new)
@@ -228,6 +264,19 @@ impl Engine for NativeEngine {
 
     fn container_state<'a>(&'a self, database: &'a str, container: &'a str) -> BoxFuture<'a, AdminResult> {
         Box::pin(async move { Ok(self.find(database, container)?.state()) })
+    }
+
+    fn configure<'a>(
+        &'a self,
+        database: &'a str,
+        container: &'a str,
+        spec: SettingsSpec,
+    ) -> BoxFuture<'a, AdminResult> {
+        Box::pin(async move {
+            let container = self.find(database, container)?;
+            configure(&container, &spec)?;
+            Ok(container.state())
+        })
     }
 
     fn split<'a>(&'a self, database: &'a str, container: &'a str, spec: SplitSpec) -> BoxFuture<'a, AdminResult> {
@@ -264,6 +313,9 @@ impl Engine for NativeEngine {
     ) -> BoxFuture<'a, Result<Bytes, AdminError>> {
         Box::pin(async move {
             let container = self.find(database, container)?;
+            for partition in container.partitions() {
+                container.tidy_up(&partition);
+            }
             // Millions of lines take seconds to write, too long for a worker of the runtime.
             tokio::task::spawn_blocking(move || Bytes::from(container.log.lines(from, limit)))
                 .await
@@ -278,6 +330,36 @@ fn containers(database: &Database) -> Vec<Value> {
         .iter()
         .map(|container| control::container_json(container))
         .collect()
+}
+
+fn configure(container: &Container, spec: &SettingsSpec) -> Result<(), AdminError> {
+    // All of it is checked before any of it takes effect.
+    let all_versions = match &spec.all_versions_and_deletes {
+        Some(Some(all_versions)) => Some(Some(AllVersions::of_spec(all_versions)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let time_to_live = spec.default_time_to_live.map(time_to_live).transpose()?;
+    if let Some(Some(units)) = spec.request_units_per_partition
+        && !(units.is_finite() && units > 0.0)
+    {
+        return Err(AdminError::new(
+            400,
+            format!("requestUnitsPerPartition: {units} is not above 0"),
+        ));
+    }
+    container.configure(|settings| {
+        settings.all_versions = all_versions.unwrap_or(settings.all_versions);
+        settings.time_to_live = time_to_live.unwrap_or(settings.time_to_live);
+    });
+    if let Some(units) = spec.request_units_per_partition {
+        container.set_throughput(|throughput| throughput.per_partition = units);
+    }
+    Ok(())
+}
+
+fn time_to_live(seconds: Option<i64>) -> Result<TimeToLive, AdminError> {
+    TimeToLive::of_seconds(seconds).map_err(|message| AdminError::new(400, format!("defaultTimeToLive: {message}")))
 }
 
 fn absent(what: &str, name: &str) -> Reply {

@@ -3,17 +3,20 @@
 //! One physical partition: its documents by key and, for the change feed, by log sequence number.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::document::{DocumentKey, StoredDocument};
+use super::document::{DocumentKey, Stamp, StoredDocument};
 use super::epk::{Epk, EpkRange};
+use super::expiry::Expiry;
+use super::history::{Change, History};
+use super::latest::LatestFeed;
+use super::lineage::Lineage;
+use super::settings::Settings;
 use super::throughput::Budget;
-
-/// Places of the feed that hold no document any more are swept once they are this many and the majority.
-const SWEEP_AT: usize = 1024;
 
 /// A physical partition. Its state has a lock of its own, so partitions do not wait for each other.
 #[derive(Debug)]
@@ -57,83 +60,47 @@ impl Partition {
     }
 }
 
-/// A place in the feed: the write that has it, and the document unless a later write took it away.
-#[derive(Debug, Clone)]
-struct Place {
-    lsn: u64,
-    epk_prefix: u64,
-    seconds: u32,
-    bytes: u32,
-    document: Option<Arc<StoredDocument>>,
+/// A delete that is to happen.
+#[derive(Debug, Clone, Copy)]
+pub struct Removal {
+    /// LSN of the delete or its batch.
+    pub lsn: u64,
+    /// Number and time of the delete.
+    pub stamp: Stamp,
+    /// Whether the document has lived its time.
+    pub expired: bool,
 }
 
 /// What a partition holds.
 #[derive(Debug, Default)]
 pub struct PartitionState {
-    documents: BTreeMap<DocumentKey, Arc<StoredDocument>>,
-    feed: Vec<Place>,
-    gaps: usize,
-    lsn: u64,
-    bytes: u64,
-    retired: bool,
+    pub(super) documents: BTreeMap<DocumentKey, Arc<StoredDocument>>,
+    pub(super) latest: LatestFeed,
+    pub(super) history: Option<History>,
+    pub(super) expiry: Option<Expiry>,
+    pub(super) lineage: Lineage,
+    pub(super) lsn: u64,
+    pub(super) bytes: u64,
+    pub(super) retired: bool,
 }
 
 impl PartitionState {
-    /// Both halves of a partition, which count on from its last LSN.
-    pub fn split(mut self, middle: &Epk) -> [Self; 2] {
-        let high = self.documents.split_off(&DocumentKey {
-            epk: middle.clone(),
-            id: Arc::from(""),
-        });
-        let prefix = middle.prefix();
-        let (low_feed, high_feed): (Vec<Place>, Vec<Place>) =
-            self.feed
-                .into_iter()
-                .partition(|place| match (place.epk_prefix.cmp(&prefix), &place.document) {
-                    (std::cmp::Ordering::Equal, Some(document)) => document.key.epk < *middle,
-                    (order, _) => order.is_lt(),
-                });
-        [
-            Self::with(self.lsn, self.documents, low_feed),
-            Self::with(self.lsn, high, high_feed),
-        ]
-    }
-
-    /// One partition of several, in the order of their ranges; it counts on from the highest LSN.
-    pub fn merge(parts: Vec<Self>) -> Self {
-        let lsn = parts.iter().map(Self::lsn).max().unwrap_or(0);
-        let mut documents = BTreeMap::new();
-        let mut feed = Vec::new();
-        for mut part in parts {
-            documents.append(&mut part.documents);
-            feed.append(&mut part.feed);
-        }
-        feed.sort_by_key(|place| place.lsn);
-        Self::with(lsn, documents, feed)
-    }
-
-    /// The same documents in the order they were written, counted from 1 again.
-    pub fn renumbered(self) -> Self {
-        let mut documents: Vec<_> = self.documents.into_values().collect();
-        documents.sort_by_key(|document| document.stamp.write);
+    /// The first content of a partition.
+    pub fn empty(settings: &Settings, range: &EpkRange) -> Self {
         let mut state = Self::default();
-        for document in documents {
-            let lsn = state.next_lsn();
-            state.append(Arc::new(document.renumbered(lsn)));
-        }
+        state.configure(settings, range);
         state
     }
 
-    fn with(lsn: u64, documents: BTreeMap<DocumentKey, Arc<StoredDocument>>, mut feed: Vec<Place>) -> Self {
-        feed.retain(|place| place.document.is_some());
-        Self {
-            documents,
-            bytes: feed.iter().map(|place| u64::from(place.bytes)).sum(),
-            feed,
-            gaps: 0,
-            lsn,
-            retired: false,
+    /// Puts the settings of the container into force.
+    pub fn configure(&mut self, settings: &Settings, range: &EpkRange) {
+        match (settings.all_versions, &mut self.history) {
+            (Some(all_versions), Some(history)) => history.configure(all_versions),
+            (Some(all_versions), history) => *history = Some(History::begin(all_versions, range.clone(), self.lsn)),
+            (None, history) => *history = None,
         }
+        let documents = self.documents.values().map(Arc::as_ref);
+        self.expiry = Expiry::of(settings.time_to_live, documents);
     }
 
     /// The LSN of the last write.
@@ -149,6 +116,21 @@ impl PartitionState {
     /// Bytes of all documents' JSON.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The feed of latest versions.
+    pub fn latest(&self) -> &LatestFeed {
+        &self.latest
+    }
+
+    /// All versions and deletes, when they are retained.
+    pub fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
+    /// How positions in the feed are to be understood.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// Whether the partition was split or merged away.
@@ -177,7 +159,6 @@ impl PartitionState {
 
     /// Documents by key from a key on, without that key itself.
     pub fn after<'a>(&'a self, key: Option<&DocumentKey>) -> impl Iterator<Item = &'a Arc<StoredDocument>> {
-        use std::ops::Bound;
         let from = key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
         self.documents
             .range((from, Bound::Unbounded))
@@ -195,77 +176,78 @@ impl PartitionState {
 
     /// Keeps a version; its LSN must be one that `next_lsn` gave.
     pub fn put(&mut self, document: Arc<StoredDocument>) {
-        if let Some(old) = self.documents.remove(&document.key) {
-            self.leave(&old);
+        self.lsn = self.lsn.max(document.lsn);
+        self.bytes += document.json.len() as u64;
+        let old = self.documents.insert(document.key.clone(), Arc::clone(&document));
+        if let Some(old) = &old {
+            self.leave(old);
         }
-        self.append(document);
+        if let Some(expiry) = &mut self.expiry {
+            expiry.add(&document);
+        }
+        if let Some(history) = &mut self.history {
+            history.push(Change {
+                lsn: document.lsn,
+                write: document.stamp.write,
+                millis: now_millis(),
+                before: old,
+                after: Some(Arc::clone(&document)),
+                expired: false,
+            });
+        }
+        self.latest.append(document);
     }
 
     /// Takes a document away.
-    pub fn remove(&mut self, key: &DocumentKey) -> Option<Arc<StoredDocument>> {
+    pub fn remove(&mut self, key: &DocumentKey, removal: Removal) -> Option<Arc<StoredDocument>> {
         let old = self.documents.remove(key)?;
         self.leave(&old);
+        if let Some(history) = &mut self.history {
+            history.push(Change {
+                lsn: removal.lsn,
+                write: removal.stamp.write,
+                millis: now_millis(),
+                before: Some(Arc::clone(&old)),
+                after: None,
+                expired: removal.expired,
+            });
+        }
         Some(old)
-    }
-
-    fn append(&mut self, document: Arc<StoredDocument>) {
-        self.lsn = self.lsn.max(document.lsn);
-        self.bytes += document.json.len() as u64;
-        self.feed.push(Place {
-            lsn: document.lsn,
-            epk_prefix: document.key.epk.prefix(),
-            seconds: document.stamp.seconds,
-            // A document has 2 MB at most.
-            bytes: document.json.len() as u32,
-            document: Some(Arc::clone(&document)),
-        });
-        self.documents.insert(document.key.clone(), document);
     }
 
     fn leave(&mut self, old: &Arc<StoredDocument>) {
         self.bytes -= old.json.len() as u64;
-        let first = self.feed.partition_point(|place| place.lsn < old.lsn);
-        let place = self.feed[first..].iter_mut().find(|place| {
-            place
-                .document
-                .as_ref()
-                .is_some_and(|document| Arc::ptr_eq(document, old))
-        });
-        if let Some(place) = place {
-            place.document = None;
-            self.gaps += 1;
-        }
-        if self.gaps >= SWEEP_AT && self.gaps * 2 > self.feed.len() {
-            self.feed.retain(|place| place.document.is_some());
-            self.gaps = 0;
+        self.latest.leave(old);
+        if let Some(expiry) = &mut self.expiry {
+            expiry.remove(old);
         }
     }
 
-    /// Where the feed goes on after an LSN.
-    pub fn place_after(&self, lsn: u64) -> usize {
-        self.feed.partition_point(|place| place.lsn <= lsn)
+    /// Whether there is a document that has lived its time, or a change that is too old.
+    pub fn untidy(&self, now: u64) -> bool {
+        let expiry = self.expiry.as_ref().and_then(Expiry::due);
+        let history = self.history.as_ref().and_then(History::due);
+        expiry.into_iter().chain(history).any(|due| due <= now)
     }
 
-    /// The first place whose write is not older than a second.
-    ///
-    /// Seconds rise with LSNs except in a merged partition, so this looks at every place.
-    pub fn place_at(&self, seconds: u64) -> usize {
-        self.feed
-            .iter()
-            .position(|place| u64::from(place.seconds) >= seconds)
-            .unwrap_or(self.feed.len())
+    /// The next document that has lived its time.
+    pub fn expired(&self, now: u64) -> Option<DocumentKey> {
+        self.expiry.as_ref()?.expired(now)
     }
 
-    /// Documents of the feed from a place on that lie in a range, oldest first.
-    pub fn feed_from<'a>(&'a self, place: usize, range: &'a EpkRange) -> impl Iterator<Item = &'a Arc<StoredDocument>> {
-        let low = range.min.prefix();
-        let high = range.max.prefix();
-        self.feed[place..]
-            .iter()
-            .filter(move |place| place.epk_prefix >= low && place.epk_prefix <= high)
-            .filter_map(|place| place.document.as_ref())
-            .filter(|document| range.contains(&document.key.epk))
+    /// Forgets changes that are too old.
+    pub fn trim(&mut self, now: u64) {
+        if let Some(history) = &mut self.history {
+            history.trim(now);
+        }
     }
+}
+
+/// Milliseconds since 1970.
+pub fn now_millis() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -286,13 +268,26 @@ mod tests {
                 seconds: lsn as u32,
             },
             lsn,
+            time_to_live: None,
             json: Arc::from(&b"{}"[..]),
         })
     }
 
+    fn removal(lsn: u64) -> Removal {
+        Removal {
+            lsn,
+            stamp: Stamp {
+                write: lsn,
+                seconds: lsn as u32,
+            },
+            expired: false,
+        }
+    }
+
     fn feed(state: &PartitionState, after: u64) -> Vec<u64> {
-        state
-            .feed_from(state.place_after(after), &EpkRange::full())
+        let latest = state.latest();
+        latest
+            .go_on_from(latest.place_after(after), &EpkRange::full())
             .map(|document| document.lsn)
             .collect()
     }
@@ -308,8 +303,8 @@ mod tests {
         state.put(document(2, lsn));
         assert_eq!(feed(&state, 0), [1, 3, 4]);
         assert_eq!(feed(&state, 3), [4]);
-        state.next_lsn();
-        state.remove(&document(3, 0).key);
+        let lsn = state.next_lsn();
+        state.remove(&document(3, 0).key, removal(lsn));
         assert_eq!(feed(&state, 0), [1, 4]);
         assert_eq!(state.lsn(), 5);
         assert_eq!(state.len(), 2);
@@ -325,31 +320,8 @@ mod tests {
             }
             assert_eq!(feed(&state, 0).len(), 100, "round {round}");
         }
-        assert!(state.feed.len() < 100 + 2 * SWEEP_AT);
+        assert!(state.latest().places() < 100 + 2 * 1024);
         assert_eq!(state.bytes(), 200);
-    }
-
-    #[test]
-    fn halves_and_their_merger_keep_order_and_size() {
-        let mut state = PartitionState::default();
-        for id in [5, 1, 4, 2, 3, 1] {
-            let lsn = state.next_lsn();
-            state.put(document(id, lsn));
-        }
-        let middle = Epk::from_hex("00000003").unwrap();
-        let halves = state.retire().split(&middle);
-        assert!(state.retired());
-        assert_eq!(feed(&state, 0), [] as [u64; 0]);
-        assert_eq!(feed(&halves[0], 0), [4, 6]);
-        assert_eq!(feed(&halves[1], 0), [1, 3, 5]);
-        assert_eq!(halves.each_ref().map(PartitionState::lsn), [6, 6]);
-        assert_eq!(halves.each_ref().map(PartitionState::bytes), [4, 6]);
-        let merged = PartitionState::merge(Vec::from(halves));
-        assert_eq!(feed(&merged, 0), [1, 3, 4, 5, 6]);
-        assert_eq!((merged.lsn(), merged.len(), merged.bytes()), (6, 5, 10));
-        let renumbered = merged.renumbered();
-        assert_eq!(feed(&renumbered, 0), [1, 2, 3, 4, 5]);
-        assert_eq!(renumbered.lsn(), 5);
     }
 
     #[test]
@@ -363,7 +335,7 @@ mod tests {
             min: Epk::from_hex("00000003").unwrap(),
             max: Epk::from_hex("00000006").unwrap(),
         };
-        let found: Vec<u64> = state.feed_from(0, &range).map(|found| found.lsn).collect();
+        let found: Vec<u64> = state.latest().go_on_from(0, &range).map(|found| found.lsn).collect();
         assert_eq!(found, [3, 4, 5]);
     }
 }

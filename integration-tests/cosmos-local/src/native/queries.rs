@@ -209,6 +209,7 @@ fn collect(
     };
     for partition in &scope.partitions {
         admit(partition)?;
+        container.tidy_up(partition);
         let state = partition.state.read();
         if state.retired() {
             return Err(gone());

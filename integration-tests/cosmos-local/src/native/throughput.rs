@@ -4,6 +4,31 @@
 
 use std::time::{Duration, Instant};
 
+/// What a container may spend.
+#[derive(Debug, Clone, Copy)]
+pub struct Throughput {
+    /// Request units a second of the whole container, shared out evenly; none without a bound.
+    pub total: Option<u64>,
+    /// Request units a second of each partition, in place of its share.
+    pub per_partition: Option<f64>,
+}
+
+impl Throughput {
+    /// So many for the whole container.
+    pub fn total(total: Option<u64>) -> Self {
+        Self {
+            total,
+            per_partition: None,
+        }
+    }
+
+    /// What one of so many partitions gets.
+    pub fn share(self, partitions: usize) -> Option<f64> {
+        self.per_partition
+            .or_else(|| self.total.map(|units| units as f64 / partitions.max(1) as f64))
+    }
+}
+
 /// Request units of one partition, filled up every moment to at most one second's worth.
 #[derive(Debug)]
 pub struct Budget {
@@ -20,6 +45,11 @@ impl Budget {
             left: per_second.unwrap_or(0.0),
             filled: Instant::now(),
         }
+    }
+
+    /// Request units a second, if there is a bound.
+    pub fn per_second(&self) -> Option<f64> {
+        self.per_second
     }
 
     /// Changes the rate; what is left stays, up to one second's worth.

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::document::{Stamp, StoredDocument};
+use super::partition::Removal;
 
 /// How many entries are read under one lock.
 const PIECE: usize = 4096;
@@ -42,6 +43,7 @@ struct Entry {
     lsn: u64,
     partition: u32,
     kind: WriteKind,
+    expired: bool,
     stamp: Stamp,
     id: Arc<str>,
     partition_key: Arc<str>,
@@ -56,23 +58,32 @@ pub struct WriteLog {
 impl WriteLog {
     /// Notes a version; call it under the lock of its partition, so that the order is the partition's.
     pub fn note(&self, partition: u32, kind: WriteKind, document: &StoredDocument) {
-        self.push(partition, kind, document, document.lsn, document.stamp);
-    }
-
-    /// Notes a delete, with the LSN and stamp of the delete itself.
-    pub fn note_delete(&self, partition: u32, document: &StoredDocument, lsn: u64, stamp: Stamp) {
-        self.push(partition, WriteKind::Delete, document, lsn, stamp);
-    }
-
-    fn push(&self, partition: u32, kind: WriteKind, document: &StoredDocument, lsn: u64, stamp: Stamp) {
-        self.entries.lock().push(Entry {
-            lsn,
+        self.push(Entry {
+            lsn: document.lsn,
             partition,
             kind,
-            stamp,
+            expired: false,
+            stamp: document.stamp,
             id: Arc::clone(&document.key.id),
             partition_key: Arc::clone(&document.partition_key),
         });
+    }
+
+    /// Notes a delete, with the LSN and stamp of the delete itself.
+    pub fn note_delete(&self, partition: u32, document: &StoredDocument, removal: Removal) {
+        self.push(Entry {
+            lsn: removal.lsn,
+            partition,
+            kind: WriteKind::Delete,
+            expired: removal.expired,
+            stamp: removal.stamp,
+            id: Arc::clone(&document.key.id),
+            partition_key: Arc::clone(&document.partition_key),
+        });
+    }
+
+    fn push(&self, entry: Entry) {
+        self.entries.lock().push(entry);
     }
 
     /// Lines of JSON from a number on.
@@ -96,18 +107,22 @@ impl WriteLog {
         let entries = self.entries.lock();
         let mut found = 0;
         for (at, entry) in entries.iter().enumerate().skip(start).take(limit) {
-            let _ = writeln!(
+            let etag = match entry.kind {
+                WriteKind::Delete => Value::Null,
+                _ => Value::from(entry.stamp.etag()),
+            };
+            let _ = write!(
                 lines,
-                "{{\"seq\":{},\"lsn\":{},\"partition\":\"{}\",\"id\":{},\"pk\":{},\"etag\":{},\"op\":\"{}\",\"ts\":{}}}",
+                "{{\"seq\":{},\"lsn\":{},\"partition\":\"{}\",\"id\":{},\"pk\":{},\"etag\":{etag},\"op\":\"{}\",",
                 at + 1,
                 entry.lsn,
                 entry.partition,
                 Value::from(entry.id.as_ref()),
                 entry.partition_key,
-                Value::from(entry.stamp.etag()),
                 entry.kind.name(),
-                entry.stamp.seconds,
             );
+            let purged = if entry.expired { "\"ttl\":true," } else { "" };
+            let _ = writeln!(lines, "{purged}\"ts\":{}}}", entry.stamp.seconds);
             found += 1;
         }
         found
