@@ -4,16 +4,18 @@
 //! Stateless: every fetch is planned from a continuation token, so a failed fetch leaves nothing behind and going on is
 //! asking again with the same token.
 
+mod refusal;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_data_cosmos::CosmosError;
 use azure_data_cosmos::feed::{ContinuationToken, FeedRange};
 use azure_data_cosmos::options::{
     ConnectionPoolOptions, MaxItemCountHint, OperationOptions, ServerCertificateValidation, ThrottlingRetryOptions,
     UserAgentSuffix,
 };
-use azure_data_cosmos::{CosmosError, CosmosStatus};
 use azure_data_cosmos_driver::driver::{CosmosDriver, CosmosDriverRuntime};
 use azure_data_cosmos_driver::models::partition_key_range::PartitionKeyRange;
 use azure_data_cosmos_driver::models::{
@@ -29,6 +31,7 @@ use crate::error::{Code, Error, Result};
 use crate::failure::{Attempt, Failure};
 use crate::position::ContainerIdentity;
 use crate::range::{EpkRange, PhysicalRange};
+use refusal::{describe, is_refusal, mode_unavailable, retention_expired, says_mode_is_off, sort};
 
 /// A connected container.
 pub struct Client {
@@ -121,6 +124,23 @@ impl Client {
 
     /// Fetches the page behind `token`, which is of this mode, or the first page by `start` when there is none.
     pub async fn fetch(&self, mode: Mode, range: &EpkRange, start: Start, token: Option<&str>) -> Attempt<Answer> {
+        let refusal = match self.ask(mode, range, start, token).await {
+            Err(Failure::Fatal(error)) if mode == Mode::AllVersionsAndDeletes && is_refusal(&error) => error,
+            answer => return answer,
+        };
+        if token.is_none() || says_mode_is_off(&refusal) {
+            return Err(mode_unavailable(refusal));
+        }
+        // A token older than what the service keeps is answered by 400, says Microsoft, and names no sub-status. The same
+        // request without the token tells it from a container that cannot be read in this mode at all.
+        match self.ask(mode, range, Start::Now, None).await {
+            Ok(_) => Err(retention_expired(range, refusal)),
+            Err(Failure::Fatal(error)) if is_refusal(&error) => Err(mode_unavailable(error)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn ask(&self, mode: Mode, range: &EpkRange, start: Start, token: Option<&str>) -> Attempt<Answer> {
         let target = Some(feed_range(range).map_err(Failure::Fatal)?);
         let operation = match mode {
             Mode::LatestVersion => CosmosOperation::change_feed(self.container.clone(), target),
@@ -300,80 +320,4 @@ fn physical_range(range: &PartitionKeyRange) -> Result<PhysicalRange> {
         range: EpkRange::new(&range.min_inclusive.to_hex(), &range.max_exclusive.to_hex())?,
         parents: range.parents.clone().unwrap_or_default(),
     })
-}
-
-fn sub_status(status: CosmosStatus) -> u32 {
-    status.sub_status().map_or(0, |sub| u32::from(sub.value()))
-}
-
-fn describe(error: &CosmosError, code: Code) -> Error {
-    let status = error.status();
-    let response = error.response();
-    Error {
-        code,
-        message: error.to_string(),
-        http_status: u16::from(status.status_code()),
-        sub_status: sub_status(status),
-        activity_id: response
-            .and_then(|r| r.headers().activity_id.as_ref())
-            .map(ToString::to_string),
-        retryable: false,
-    }
-}
-
-/// Sub-statuses of the driver's own making, `error/status_codes.rs`. Those that come as 500 are broken tokens, bodies and
-/// expectations, which no retry mends, though the service's own passing failures are 500, too.
-const OF_THE_DRIVER: std::ops::RangeInclusive<u32> = 20000..=20999;
-/// The exceptions: a partition split that takes long, and lists of partitions that do not fit together yet.
-const PASSING: [u32; 3] = [20206, 20302, 20307];
-
-/// Sub-statuses of the driver's own making for requests that got no answer: connection, I/O, DNS, body, HTTP/2, time.
-const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
-
-/// Sub-status of a 400: the name stands for another container now, `COLLECTION_RID_MISMATCH`.
-const CONTAINER_RID_MISMATCH: u32 = 1024;
-/// Sub-status of a 410: what a name stands for has changed, `NAME_CACHE_STALE`.
-const NAME_CACHE_STALE: u32 = 1000;
-/// Sub-status of 404 and 410 answers: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`.
-const READ_SESSION_NOT_AVAILABLE: u32 = 1002;
-/// Sub-status of 403: the account is failing over, `DATABASE_ACCOUNT_NOT_FOUND`; and of one that became read-only.
-const FAILING_OVER: [u32; 2] = [1008, 3];
-
-/// Sorts a failure by what to do about it.
-fn sort(error: CosmosError) -> Failure {
-    let status = error.status();
-    let sub = sub_status(status);
-    let transient = |throttled: bool| Failure::Transient {
-        error: Error {
-            retryable: true,
-            ..describe(
-                &error,
-                if UNANSWERED.contains(&sub) {
-                    Code::EndpointUnreachable
-                } else {
-                    Code::ServiceError
-                },
-            )
-        },
-        throttled,
-        asked: error
-            .response()
-            .and_then(|r| r.headers().retry_after_ms)
-            .map(Duration::from_millis),
-    };
-    match u16::from(status.status_code()) {
-        429 => transient(true),
-        400 if sub == CONTAINER_RID_MISMATCH => Failure::Missing(describe(&error, Code::ContainerNotFound)),
-        410 if sub == NAME_CACHE_STALE => Failure::Missing(describe(&error, Code::ContainerNotFound)),
-        408 | 410 | 449 | 502 | 503 | 504 => transient(false),
-        500 if !OF_THE_DRIVER.contains(&sub) || PASSING.contains(&sub) => transient(false),
-        404 if sub == READ_SESSION_NOT_AVAILABLE => transient(false),
-        404 => Failure::Missing(describe(&error, Code::ContainerNotFound)),
-        403 if FAILING_OVER.contains(&sub) => transient(false),
-        401 | 403 => Failure::Fatal(Error {
-            message: format!("option 'key': the account refuses it: {error}"),
-            ..describe(&error, Code::AuthenticationFailed)
-        }),
-        _ => Failure::Fatal(describe(&error, Code::ServiceError)),
-    }
 }

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The configuration of docs/native-interface.md: read once, checked once, then trusted.
 
+mod options;
+
 use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
 use url::Url;
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
+use crate::token::SavedToken;
+use options::{Options, invalid};
 
 /// The longest page that the service makes (4 MB) plus one transactional batch (2 MB) that may not be cut.
 pub const LARGEST_PAGE_BYTES: usize = 6 << 20;
+
+/// More ranges than this are a mistake: each is a task and a place in every checkpoint.
+const MOST_SPLITS: u64 = 100_000;
 
 /// What the feed is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,15 @@ pub enum Mode {
     LatestVersion,
     /// Every version, deletes too, with what was there before; as far back as the account keeps them.
     AllVersionsAndDeletes,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::LatestVersion => "LATEST_VERSION",
+            Mode::AllVersionsAndDeletes => "ALL_VERSIONS_AND_DELETES",
+        })
+    }
 }
 
 /// Where a range without a position starts.
@@ -36,12 +50,35 @@ pub enum Start {
     At(i64),
 }
 
+/// Where a job without state starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartFrom {
+    /// Every range in the same way.
+    Each(Start),
+    /// Every range behind a token that Microsoft's SDK for Rust has given out; together they cover the container.
+    Tokens(Vec<SavedToken>),
+    /// The present state first, in latest-version mode, then all changes since the moment at which it was asked for.
+    PresentStateThenChanges,
+}
+
 /// Where a range ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     Never,
     /// At the LSN that the range had when it was discovered.
     Latest,
+    /// Behind the second of a point in time, milliseconds since the epoch.
+    At(i64),
+}
+
+/// What to do when the service no longer has the changes behind a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetentionExpired {
+    Fail,
+    /// Go on from now: what changed in between is not read.
+    StartFromNow,
+    /// Read the present state, then the changes since: versions and deletes in between are not read.
+    PresentStateThenChanges,
 }
 
 /// What to do with items that carry no LSN.
@@ -60,8 +97,12 @@ pub struct Configuration {
     pub key: String,
     pub database: String,
     pub container: String,
-    pub start: Start,
+    pub mode: Mode,
+    pub start: StartFrom,
     pub stop: Stop,
+    /// Ranges are cut so that there are at least so many.
+    pub min_splits: u32,
+    pub retention_expired: RetentionExpired,
     pub page_size: NonZeroU32,
     pub max_bytes_in_flight: usize,
     pub idle_poll_min: Duration,
@@ -80,7 +121,7 @@ impl fmt::Debug for Configuration {
             .field("key", &"<redacted>")
             .field("database", &self.database)
             .field("container", &self.container)
-            .field("start", &self.start)
+            .field("mode", &self.mode)
             .field("stop", &self.stop)
             .field("page_size", &self.page_size)
             .field("max_bytes_in_flight", &self.max_bytes_in_flight)
@@ -95,27 +136,41 @@ impl Configuration {
     /// `CONFIGURATION_INVALID`, naming the option, what was found and what is accepted, never the key.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let mut options = Options::read(json)?;
-        let mut start = options.group("startFrom")?;
-        let start_from = match start.text("kind")?.as_str() {
-            "BEGINNING" => Start::Beginning,
-            "NOW" => Start::Now,
-            "AT" => Start::At(start.number("epochMillis", 0..=i64::MAX as u64, "ms since the epoch")? as i64),
-            kind => return Err(invalid("startFrom.kind", kind, "BEGINNING, NOW or AT")),
+        let mode = match options.text("mode")?.as_str() {
+            "LATEST_VERSION" => Mode::LatestVersion,
+            "ALL_VERSIONS_AND_DELETES" => Mode::AllVersionsAndDeletes,
+            found => return Err(invalid("mode", found, "LATEST_VERSION or ALL_VERSIONS_AND_DELETES")),
         };
-        // Sent for every start, used by one.
-        start.ignore("epochMillis");
-        start.none_left()?;
-        let mut stop = options.group("stopAt")?;
-        let stop_at = match stop.text("kind")?.as_str() {
-            "NEVER" => Stop::Never,
-            "LATEST" => Stop::Latest,
-            kind => return Err(invalid("stopAt.kind", kind, "NEVER or LATEST")),
-        };
-        stop.none_left()?;
-        let mode = options.text("mode")?;
-        if mode != "LATEST_VERSION" {
-            return Err(invalid("mode", &mode, "LATEST_VERSION"));
+        let start = start_from(options.group("startFrom")?, mode)?;
+        let stop = stop_at(options.group("stopAt")?)?;
+        if let (StartFrom::Each(Start::At(start)), Stop::At(stop)) = (&start, stop)
+            && stop < *start
+        {
+            return Err(invalid(
+                "stopAt.epochMillis",
+                &stop.to_string(),
+                &format!("{start} (startFrom.epochMillis) or later"),
+            ));
         }
+        let retention_expired = match options.text("retentionExpired")?.as_str() {
+            "FAIL" => RetentionExpired::Fail,
+            fallback if mode == Mode::LatestVersion => {
+                return Err(invalid(
+                    "retentionExpired",
+                    fallback,
+                    "FAIL in mode LATEST_VERSION, which has no retention",
+                ));
+            }
+            "START_FROM_NOW" => RetentionExpired::StartFromNow,
+            "PRESENT_STATE_THEN_CHANGES" => RetentionExpired::PresentStateThenChanges,
+            found => {
+                return Err(invalid(
+                    "retentionExpired",
+                    found,
+                    "FAIL, START_FROM_NOW or PRESENT_STATE_THEN_CHANGES",
+                ));
+            }
+        };
         let items_without_lsn = match options.text("itemsWithoutLsn")?.as_str() {
             "FAIL" => ItemsWithoutLsn::Fail,
             "PAGE" => ItemsWithoutLsn::Page,
@@ -138,8 +193,11 @@ impl Configuration {
             key: key(options.text("key")?)?,
             database: name("database", options.text("database")?)?,
             container: name("container", options.text("container")?)?,
-            start: start_from,
-            stop: stop_at,
+            mode,
+            start,
+            stop,
+            min_splits: options.number("minSplits", 1..=MOST_SPLITS, "feed ranges")? as u32,
+            retention_expired,
             page_size: NonZeroU32::new(options.number("pageSize", 1..=100_000, "documents")? as u32)
                 .expect("at least 1"),
             max_bytes_in_flight: usize::try_from(options.number(
@@ -161,107 +219,70 @@ impl Configuration {
     }
 }
 
-/// The options that have not been read yet. Values are told in errors, except the key's.
-struct Options {
-    prefix: String,
-    left: Map<String, Value>,
+fn start_from(mut group: Options, mode: Mode) -> Result<StartFrom> {
+    let kind = group.text("kind")?;
+    let start = match (kind.as_str(), mode) {
+        ("NOW", _) => StartFrom::Each(Start::Now),
+        ("TOKENS", _) => StartFrom::Tokens(saved_tokens(group.texts("tokens")?, mode)?),
+        ("BEGINNING", Mode::LatestVersion) => StartFrom::Each(Start::Beginning),
+        ("AT", Mode::LatestVersion) => StartFrom::Each(Start::At(epoch_millis(&mut group)?)),
+        ("PRESENT_STATE_THEN_CHANGES", Mode::AllVersionsAndDeletes) => StartFrom::PresentStateThenChanges,
+        (_, Mode::LatestVersion) => {
+            return Err(invalid(
+                "startFrom.kind",
+                &kind,
+                "BEGINNING, NOW, AT or TOKENS in mode LATEST_VERSION",
+            ));
+        }
+        (_, Mode::AllVersionsAndDeletes) => {
+            return Err(invalid(
+                "startFrom.kind",
+                &kind,
+                "NOW, TOKENS or PRESENT_STATE_THEN_CHANGES in mode ALL_VERSIONS_AND_DELETES, which cannot start in the past",
+            ));
+        }
+    };
+    group.ignore("epochMillis");
+    group.ignore("tokens");
+    group.none_left()?;
+    Ok(start)
 }
 
-impl Options {
-    fn read(json: &[u8]) -> Result<Self> {
-        // serde's message may quote what it found, the key: only the place is told.
-        let left = serde_json::from_slice(json).map_err(|e| {
-            Error::new(
-                Code::ConfigurationInvalid,
-                format!("the configuration is not a JSON object, column {}", e.column()),
-            )
-        })?;
-        Ok(Self {
-            prefix: String::new(),
-            left,
-        })
-    }
-
-    fn take(&mut self, option: &str) -> Result<Value> {
-        self.left
-            .remove(option)
-            .ok_or_else(|| invalid(&self.named(option), "nothing", "a value"))
-    }
-
-    fn named(&self, option: &str) -> String {
-        format!("{}{option}", self.prefix)
-    }
-
-    fn group(&mut self, option: &str) -> Result<Options> {
-        match self.take(option)? {
-            Value::Object(left) => Ok(Options {
-                prefix: format!("{option}."),
-                left,
-            }),
-            other => Err(invalid(&self.named(option), kind_of(&other), "a JSON object")),
-        }
-    }
-
-    fn text(&mut self, option: &str) -> Result<String> {
-        match self.take(option)? {
-            Value::String(text) => Ok(text),
-            other => Err(invalid(&self.named(option), kind_of(&other), "a text")),
-        }
-    }
-
-    fn number(&mut self, option: &str, accepted: RangeInclusive<u64>, unit: &str) -> Result<u64> {
-        let found = self.take(option)?;
-        found.as_u64().filter(|n| accepted.contains(n)).ok_or_else(|| {
-            let shown = if found.is_number() {
-                found.to_string()
-            } else {
-                kind_of(&found).to_owned()
-            };
-            let bounds = if *accepted.end() >= i64::MAX as u64 {
-                format!("{} or more", accepted.start())
-            } else {
-                format!("{} to {}", accepted.start(), accepted.end())
-            };
-            invalid(&self.named(option), &shown, &format!("{bounds} {unit}"))
-        })
-    }
-
-    fn millis(&mut self, option: &str, longest: u64) -> Result<Duration> {
-        self.number(option, 1..=longest, "ms").map(Duration::from_millis)
-    }
-
-    fn ignore(&mut self, option: &str) {
-        self.left.remove(option);
-    }
-
-    fn none_left(&self) -> Result<()> {
-        match self.left.keys().next() {
-            None => Ok(()),
-            Some(option) => Err(invalid(
-                &self.named(option),
-                "an option that there is not",
-                "no such option",
-            )),
-        }
-    }
+fn stop_at(mut group: Options) -> Result<Stop> {
+    let stop = match group.text("kind")?.as_str() {
+        "NEVER" => Stop::Never,
+        "LATEST" => Stop::Latest,
+        "AT" => Stop::At(epoch_millis(&mut group)?),
+        kind => return Err(invalid("stopAt.kind", kind, "NEVER, LATEST or AT")),
+    };
+    group.ignore("epochMillis");
+    group.none_left()?;
+    Ok(stop)
 }
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+fn epoch_millis(group: &mut Options) -> Result<i64> {
+    Ok(group.number("epochMillis", 0..=i64::MAX as u64, "ms since the epoch")? as i64)
 }
 
-fn invalid(option: &str, found: &str, accepted: &str) -> Error {
-    Error::new(
-        Code::ConfigurationInvalid,
-        format!("option '{option}': found '{found}', accepted: {accepted}"),
-    )
+fn saved_tokens(tokens: Vec<String>, mode: Mode) -> Result<Vec<SavedToken>> {
+    let accepted = "continuation tokens of Microsoft's SDK for Rust ('c1.…'), at least one";
+    if tokens.is_empty() {
+        return Err(invalid("startFrom.tokens", "no token", accepted));
+    }
+    let mut saved = Vec::with_capacity(tokens.len());
+    for (number, token) in (1..).zip(&tokens) {
+        let token = SavedToken::read(token)
+            .map_err(|e| invalid("startFrom.tokens", &format!("token {number}, {}", e.message), accepted))?;
+        if token.mode != mode {
+            return Err(invalid(
+                "startFrom.tokens",
+                &format!("token {number} of mode {}", token.mode),
+                &format!("tokens of mode {mode}, as option 'mode' says"),
+            ));
+        }
+        saved.push(token);
+    }
+    Ok(saved)
 }
 
 /// The SDK sends plain HTTP to loopback only; saying so here is clearer than its refusal later.
@@ -307,70 +328,4 @@ fn name(option: &str, value: String) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn valid() -> Value {
-        json!({
-            "endpoint": "http://127.0.0.1:8081/", "key": "c2VjcmV0a2V5", "database": "db", "container": "c",
-            "mode": "LATEST_VERSION", "startFrom": {"kind": "AT", "epochMillis": 5}, "stopAt": {"kind": "NEVER"},
-            "pageSize": 1000, "maxBytesInFlight": 67108864, "idlePollMinMillis": 100, "idlePollMaxMillis": 1000,
-            "itemsWithoutLsn": "FAIL", "startupTimeoutMillis": 1, "requestTimeoutMillis": 1,
-            "certificateValidation": "REQUIRED", "applicationName": ""
-        })
-    }
-
-    fn read(value: &Value) -> Result<Configuration> {
-        Configuration::from_json(value.to_string().as_bytes())
-    }
-
-    #[test]
-    fn a_valid_configuration_is_read() {
-        let configuration = read(&valid()).unwrap();
-        assert_eq!(configuration.start, Start::At(5));
-        assert_eq!(configuration.stop, Stop::Never);
-    }
-
-    #[test]
-    fn every_bad_value_is_refused_by_its_name() {
-        for (option, value) in [
-            ("endpoint", json!("ftp://x")),
-            ("endpoint", json!("http://example.com/")),
-            ("key", json!("not base64!")),
-            ("database", json!("")),
-            ("container", json!("a/b")),
-            ("mode", json!("ALL")),
-            ("pageSize", json!(0)),
-            ("pageSize", json!(-1)),
-            ("pageSize", json!("many")),
-            ("startFrom", json!({"kind": "AT"})),
-            ("startFrom", json!({"kind": "LATER"})),
-            ("stopAt", json!({"kind": "NEVER", "extra": 1})),
-            ("pageSise", json!(1)),
-            ("maxBytesInFlight", json!(5)),
-            ("idlePollMinMillis", json!(2000)),
-            ("itemsWithoutLsn", json!("SKIP")),
-            ("startupTimeoutMillis", json!(0)),
-            ("certificateValidation", json!("MAYBE")),
-        ] {
-            let mut configuration = valid();
-            configuration[option] = value;
-            let error = read(&configuration).unwrap_err();
-            assert_eq!(error.code, Code::ConfigurationInvalid);
-            assert!(error.message.contains(&format!("'{option}")), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_key_is_in_no_message_and_no_debug() {
-        let secret = "c2VjcmV0a2V5";
-        assert!(!format!("{:?}", read(&valid()).unwrap()).contains(secret));
-        for broken in [json!({"key": secret}), json!({"key": [secret]}), json!(secret)] {
-            assert!(!read(&broken).unwrap_err().to_string().contains(secret));
-        }
-        let mut bad = valid();
-        bad["key"] = json!(format!("{secret}!"));
-        assert!(!read(&bad).unwrap_err().to_string().contains(secret));
-    }
-}
+mod tests;

@@ -127,6 +127,12 @@ impl Cursor {
         &self.position
     }
 
+    /// Goes on from somewhere else in the same range.
+    pub fn go_on_from(&mut self, position: Position) {
+        self.position = position;
+        self.last_lsn = None;
+    }
+
     /// Takes a new end for a bounded read, after [`Verdict::EndVoid`].
     pub fn set_end(&mut self, end: LineageLsn) {
         self.position.end = Some(End::Lsn(end));

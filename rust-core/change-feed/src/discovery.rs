@@ -8,24 +8,34 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::beginning::{self, Piece};
 use crate::client::Client;
-use crate::configuration::{Configuration, Mode, Start, Stop};
+use crate::configuration::{Configuration, StartFrom, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
 use crate::failure::Failure;
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
-use crate::now::poll_now;
 use crate::panics;
 use crate::position::{ContainerIdentity, End, Position};
-use crate::range::{PhysicalRange, check_coverage, key_space};
+use crate::range::{EpkRange, PhysicalRange, check_coverage, cut_at_partitions, cut_evenly, key_space};
 use crate::shared::Shared;
+use crate::token::SavedToken;
 
 /// Ranges that are pinned at the same time: enough to hide the way to the service, few enough not to be throttled.
 const PINNED_AT_ONCE: usize = 16;
 
 /// See `discover` in docs/native-interface.md.
 pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> Result<Vec<SplitSnapshot>> {
+    if let Some(other) = other_endpoint(known, &shared.configuration) {
+        shared.logs.log(Level::Warn, || {
+            format!(
+                "the state was written by way of {other}, the container is now read by way of {}; its positions hold as long as \
+                 both are the same account, which the container's id is checked for",
+                shared.configuration.endpoint
+            )
+        });
+    }
     let known = positions(known, &shared.configuration)?;
     let patience = Patience::new(shared.configuration.startup_timeout);
     let client = patience.until_done(shared, || shared.client()).await?;
@@ -41,8 +51,17 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
     let mut backoff = Backoff::for_retries();
     loop {
         let partitions = patience.until_done(shared, || client.partitions(true)).await?;
-        check_coverage(&key_space(), partitions.iter().map(|partition| &partition.range))?;
-        match pin_all(shared, &client, &partitions, &patience).await {
+        let pieces = pieces(&shared.configuration, client.identity(), &partitions)?;
+        if pieces.len() < shared.configuration.min_splits as usize {
+            shared.logs.log(Level::Warn, || {
+                format!(
+                    "option 'minSplits': the key space could be cut into {} feed ranges only, found '{}'",
+                    pieces.len(),
+                    shared.configuration.min_splits
+                )
+            });
+        }
+        match pin_all(shared, &client, pieces, &patience).await {
             Ok(splits) => return Ok(splits),
             // A partition was split meanwhile: its range can no longer be pinned whole, so list them again.
             Err(error) if error.retryable && !patience.is_over() => {
@@ -56,20 +75,101 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
     }
 }
 
+/// What a job without state reads: the partitions, or the ranges of saved tokens, cut so that no piece is wider than a
+/// partition and that there are as many as were asked for.
+fn pieces(
+    configuration: &Configuration,
+    identity: &ContainerIdentity,
+    partitions: &[PhysicalRange],
+) -> Result<Vec<Piece>> {
+    check_coverage(&key_space(), partitions.iter().map(|partition| &partition.range))?;
+    let whole = match &configuration.start {
+        StartFrom::Tokens(saved) => behind_tokens(saved, identity, partitions)?,
+        StartFrom::Each(_) | StartFrom::PresentStateThenChanges => partitions
+            .iter()
+            .map(|partition| Piece {
+                range: partition.range.clone(),
+                token: None,
+            })
+            .collect(),
+    };
+    let ranges: Vec<&EpkRange> = whole.iter().map(|piece| &piece.range).collect();
+    let parts = cut_evenly(&ranges, configuration.min_splits as usize);
+    Ok(whole
+        .iter()
+        .zip(parts)
+        .flat_map(|(piece, parts)| {
+            parts.into_iter().map(|range| Piece {
+                range,
+                token: piece.token.clone(),
+            })
+        })
+        .collect())
+}
+
+fn behind_tokens(
+    saved: &[SavedToken],
+    identity: &ContainerIdentity,
+    partitions: &[PhysicalRange],
+) -> Result<Vec<Piece>> {
+    for (number, token) in (1..).zip(saved) {
+        if token.container_rid != identity.rid {
+            return Err(Error::new(
+                Code::ConfigurationInvalid,
+                format!(
+                    "option 'startFrom.tokens': found 'token {number} of the container with RID {}', accepted: tokens of container \
+                     '{}' of database '{}', RID {}",
+                    token.container_rid, identity.container, identity.database, identity.rid
+                ),
+            ));
+        }
+    }
+    let ranges = saved.iter().flat_map(|token| &token.ranges);
+    check_coverage(&key_space(), ranges.clone().map(|saved| &saved.range)).map_err(|error| Error {
+        message: format!(
+            "option 'startFrom.tokens': together the tokens must stand for every key once, each range read at least once before \
+             its token was taken: {}",
+            error.message
+        ),
+        ..error
+    })?;
+    let mut pieces = Vec::new();
+    for saved in ranges {
+        for range in cut_at_partitions(&saved.range, partitions)? {
+            pieces.push(Piece {
+                range,
+                token: Some(saved.token.clone()),
+            });
+        }
+    }
+    Ok(pieces)
+}
+
 /// Reads the positions that a state holds and checks that each is one for this configuration.
 pub(crate) fn positions(splits: &[SplitSnapshot], configuration: &Configuration) -> Result<Vec<Position>> {
     splits
         .iter()
         .map(|split| {
-            let position = Position::decode(&split.split_id, &split.position)?;
+            let mut position = Position::decode(&split.split_id, &split.position)?;
             check_fits(&position, configuration)?;
+            // From here on the state is of the account as it is reached now.
+            position.identity.endpoint = configuration.endpoint.to_string();
             Ok(position)
         })
         .collect()
 }
 
-/// Refuses a position that is not of the configured container, by name, or that was bounded otherwise. The RID is compared
-/// when the service was asked for it.
+/// The endpoint that a state was written by way of, where it is another. The RID says whether it is the same container.
+fn other_endpoint(splits: &[SplitSnapshot], configuration: &Configuration) -> Option<String> {
+    splits
+        .iter()
+        .filter_map(|split| Position::decode(&split.split_id, &split.position).ok())
+        .map(|position| position.identity.endpoint)
+        .find(|endpoint| *endpoint != configuration.endpoint.as_str())
+}
+
+/// Refuses a position that is not of the configured container, by name, or mode, or that was bounded otherwise. The RID is
+/// compared when the service was asked for it.
 fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> {
     let ContainerIdentity {
         database, container, ..
@@ -82,45 +182,47 @@ fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> 
             configuration.container, configuration.database
         ));
     }
-    match (position.end.is_some(), configuration.stop) {
-        (true, Stop::Latest) | (false, Stop::Never) => Ok(()),
-        (true, Stop::Never) => mismatch(
-            "the state is of a bounded read and option 'stopAt' says never: its ranges would end and nothing be read after; \
-             start the job without this state"
-                .to_owned(),
-        ),
-        (false, Stop::Latest) => mismatch(
-            "the state is of a read without an end and option 'stopAt' says latest: it would never end; set 'stopAt' to \
-             never, or start the job without this state"
-                .to_owned(),
-        ),
+    if position.job_mode() != configuration.mode {
+        return mismatch(format!(
+            "the state is of mode {}, option 'mode' says {}: a position of one mode means nothing in the other; set 'mode' to \
+             {0}, or start the job without this state",
+            position.job_mode(),
+            configuration.mode
+        ));
     }
+    let of_state = match position.job_end() {
+        None => "never".to_owned(),
+        Some(End::Lsn(_)) => "latest".to_owned(),
+        Some(End::Time(millis)) => format!("at {millis} ms since the epoch"),
+    };
+    let of_option = match configuration.stop {
+        Stop::Never => "never".to_owned(),
+        Stop::Latest => "latest".to_owned(),
+        Stop::At(millis) => format!("at {millis} ms since the epoch"),
+    };
+    if of_state != of_option {
+        return mismatch(format!(
+            "the state is of a read that ends {of_state}, option 'stopAt' says {of_option}: set 'stopAt' to what the state was \
+             written with, or start the job without this state"
+        ));
+    }
+    Ok(())
 }
 
 async fn pin_all(
     shared: &Arc<Shared>,
     client: &Arc<Client>,
-    partitions: &[PhysicalRange],
+    pieces: Vec<Piece>,
     patience: &Patience,
 ) -> Result<Vec<SplitSnapshot>> {
-    let mut splits = Vec::with_capacity(partitions.len());
-    for chunk in partitions.chunks(PINNED_AT_ONCE) {
+    let mut splits = Vec::with_capacity(pieces.len());
+    for chunk in pieces.chunks(PINNED_AT_ONCE) {
         let mut tasks = tokio::task::JoinSet::new();
-        for (index, partition) in chunk.iter().enumerate() {
+        for (index, piece) in chunk.iter().cloned().enumerate() {
             let (shared, client, patience) = (Arc::clone(shared), Arc::clone(client), patience.clone());
-            let position = Position {
-                identity: client.identity().clone(),
-                mode: Mode::LatestVersion,
-                range: partition.range.clone(),
-                generation: 0,
-                start: shared.configuration.start,
-                token: None,
-                mark: None,
-                end: None,
-                then: None,
-            };
             tasks.spawn(async move {
-                let pinned = panics::caught(pin(&shared, &client, position, &patience)).await;
+                let first = || beginning::first(&client, &shared.configuration, piece.clone());
+                let pinned = panics::caught(patience.until_done(&shared, first)).await;
                 (index, pinned)
             });
         }
@@ -128,32 +230,12 @@ async fn pin_all(
         while let Some(joined) = tasks.join_next().await {
             let (index, split) = joined.map_err(|e| Error::new(Code::Internal, format!("pinning a range: {e}")))?;
             let split = split.map_err(|panic| Error::new(Code::Panic, format!("pinning a range: {panic}")))??;
-            pinned.push((index, split));
+            pinned.push((index, split.snapshot()));
         }
         pinned.sort_by_key(|(index, _)| *index);
         splits.extend(pinned.into_iter().map(|(_, split)| split));
     }
     Ok(splits)
-}
-
-/// Resolves what would otherwise be evaluated again on a restore: a start of `now`, an end of `latest`. One poll does both.
-async fn pin(
-    shared: &Arc<Shared>,
-    client: &Client,
-    mut position: Position,
-    patience: &Patience,
-) -> Result<SplitSnapshot> {
-    let configuration = &shared.configuration;
-    if configuration.start == Start::Now || configuration.stop == Stop::Latest {
-        let now = patience.until_done(shared, || poll_now(client, &position)).await?;
-        if configuration.start == Start::Now {
-            position.token = Some(now.token);
-        }
-        if configuration.stop == Stop::Latest {
-            position.end = Some(End::Lsn(now.end));
-        }
-    }
-    Ok(position.snapshot())
 }
 
 /// How long start-up goes on in spite of failures that may pass. They are told once.

@@ -18,6 +18,8 @@ pub enum Failure {
     Missing(Error),
     /// The range is no longer in one partition, or the list of partitions is of another moment: list them again.
     Moved(Error),
+    /// The service no longer has the changes behind the token.
+    Expired(Error),
     /// Asking again does not help.
     Fatal(Error),
 }
@@ -29,6 +31,7 @@ impl Failure {
             Failure::Transient { error, .. }
             | Failure::Missing(error)
             | Failure::Moved(error)
+            | Failure::Expired(error)
             | Failure::Fatal(error) => error,
         }
     }

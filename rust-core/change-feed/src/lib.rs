@@ -9,6 +9,7 @@
 //! | `discovery` | how feed ranges are found, pinned and checked |
 //! | `shared` | what a session and its ranges share |
 //! | `now` | how `now` and `latest` are resolved |
+//! | `beginning` | what a range without a usable position goes on from |
 //! | `roster` | which feed ranges a session reads, pauses, releases; pure |
 //! | `poller` | how a feed range is read: the I/O and the waiting |
 //! | `reading` | how a feed range is read: what comes next; pure |
@@ -28,6 +29,7 @@
 //! | `runtime` | the process's tokio runtime |
 
 pub mod backoff;
+mod beginning;
 mod budget;
 mod client;
 pub mod configuration;

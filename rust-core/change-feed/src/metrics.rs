@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
+/// How many there are.
+pub const METRICS: usize = 14;
+
 /// Counters and gauges of one session; each field says its unit in docs/native-interface.md's terms.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -32,11 +35,13 @@ pub struct Metrics {
     pub ranges_split: AtomicI64,
     /// Feed ranges that ended because their release was asked for.
     pub ranges_released: AtomicI64,
+    /// Feed ranges found to stand before what the service keeps.
+    pub retention_expired: AtomicI64,
 }
 
 impl Metrics {
     /// All values, in the order that Java expects.
-    pub fn snapshot(&self) -> [i64; 13] {
+    pub fn snapshot(&self) -> [i64; METRICS] {
         [
             &self.bytes_in_flight,
             &self.requests,
@@ -51,6 +56,7 @@ impl Metrics {
             &self.splits,
             &self.ranges_split,
             &self.ranges_released,
+            &self.retention_expired,
         ]
         .map(|value| value.load(Relaxed))
     }

@@ -10,9 +10,11 @@ use crate::framing::{SplitSnapshot, encode_splits};
 use crate::reading::Delivered;
 use crate::scan::Item;
 
-const LAYOUT_VERSION: u32 = 1;
-const HEADER: usize = 64;
-const ROW: usize = 48;
+const LAYOUT_VERSION: u32 = 2;
+const HEADER: usize = 72;
+const ROW: usize = 64;
+/// Flag of a row: a delete because the time to live was over.
+const TIME_TO_LIVE_EXPIRED: u8 = 1;
 const ABSENT: i64 = i64::MIN;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub(crate) struct Documents<'a> {
     pub delivered: Delivered,
     pub items: &'a [Item],
     pub body: Bytes,
+    /// The answer's `lsn` header.
+    pub lsn: Option<i64>,
     pub request_charge: f64,
     pub in_flight: InFlight,
 }
@@ -54,12 +58,14 @@ impl Page {
             delivered,
             items,
             body,
+            lsn,
             request_charge,
             in_flight,
         } = parts;
         let accepted = &delivered.accepted;
         let end = accepted.end.encode();
         let mut index = Index::new(Kind::Documents, id, accepted.documents(), accepted.groups.len().max(1));
+        index.lsn(lsn);
         index.request_charge(request_charge);
         index.bytes_in_flight(in_flight.bytes() as u64);
         for (number, group) in accepted.groups.iter().enumerate() {
@@ -165,7 +171,9 @@ impl Index {
         bytes.extend_from_slice(&(documents as u32).to_le_bytes());
         bytes.extend_from_slice(&(groups as u32).to_le_bytes());
         bytes.resize(HEADER, 0);
-        Self { bytes }
+        let mut index = Self { bytes };
+        index.lsn(None);
+        index
     }
 
     fn row(&mut self, item: &Item, group: u32) {
@@ -179,8 +187,17 @@ impl Index {
         put(&item.etag.len.to_le_bytes());
         put(&item.previous.offset.to_le_bytes());
         put(&item.previous.len.to_le_bytes());
-        put(&[item.operation as u8, 0, 0, 0]);
+        let flags = if item.time_to_live_expired {
+            TIME_TO_LIVE_EXPIRED
+        } else {
+            0
+        };
+        put(&[item.operation as u8, flags, 0, 0]);
         put(&group.to_le_bytes());
+        put(&item.id.offset.to_le_bytes());
+        put(&item.id.len.to_le_bytes());
+        put(&item.partition_key.offset.to_le_bytes());
+        put(&item.partition_key.len.to_le_bytes());
         debug_assert_eq!(self.bytes.len() - start, ROW);
     }
 
@@ -206,6 +223,10 @@ impl Index {
 
     fn request_charge(&mut self, units: f64) {
         self.bytes[48..56].copy_from_slice(&units.to_le_bytes());
+    }
+
+    fn lsn(&mut self, lsn: Option<i64>) {
+        self.bytes[64..72].copy_from_slice(&lsn.unwrap_or(ABSENT).to_le_bytes());
     }
 
     fn bytes_in_flight(&mut self, bytes: u64) {

@@ -9,8 +9,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::beginning;
 use crate::budget::Reservation;
 use crate::client::{Answer, Client};
+use crate::configuration::Mode;
 use crate::error::Result;
 use crate::failure::{Attempt, Failure};
 use crate::framing::SplitSnapshot;
@@ -18,7 +20,7 @@ use crate::logs::Level;
 use crate::now::capture_end;
 use crate::page::{Documents, Page};
 use crate::position::{End, Position};
-use crate::reading::{self, Delivered, Note, Outcome, Reading, Step};
+use crate::reading::{self, Delivered, GoesOn, Note, Outcome, Reading, Step};
 use crate::roster::Wish;
 use crate::scan::{self, Item};
 use crate::shared::{Delivery, Shared};
@@ -103,6 +105,11 @@ impl Poller {
                     let end = capture_end(self.client(), self.reading.position()).await;
                     self.reading.end_taken(end);
                 }
+                Step::BeginAnew => {
+                    let fallback = self.shared.configuration.retention_expired;
+                    let anew = beginning::anew(self.client(), self.reading.position(), fallback).await;
+                    self.reading.begun_anew(anew);
+                }
                 Step::FindContainer => {
                     let found = Client::find_again(&self.shared.configuration, self.client().identity()).await;
                     self.reading.found_again(found);
@@ -140,7 +147,7 @@ impl Poller {
             .await?;
         let past_end_time = is_past(position.end.as_ref());
         self.count(&answer);
-        let (shape, items) = read(&answer).map_err(Failure::Fatal)?;
+        let (shape, items) = read(&answer, position.mode).map_err(Failure::Fatal)?;
         let page = reading::Page {
             not_modified: answer.not_modified,
             lsn: answer.lsn,
@@ -189,6 +196,7 @@ impl Poller {
             delivered,
             items: &items,
             body: answer.body,
+            lsn: answer.lsn,
             request_charge: answer.request_charge,
             in_flight,
         });
@@ -264,6 +272,22 @@ impl Poller {
                     self.split_id
                 )
             }),
+            Note::RetentionExpired { error, goes_on } => {
+                metrics.retention_expired.fetch_add(1, Relaxed);
+                let goes_on = match goes_on {
+                    None => return,
+                    Some(GoesOn::FromNow) => "it goes on from now, the changes in between are lost",
+                    Some(GoesOn::WithPresentState) => {
+                        "its present state is read and then the changes since now; versions and deletes in between are lost"
+                    }
+                };
+                logs.log(Level::Warn, || {
+                    format!(
+                        "range {}: {goes_on} (option 'retentionExpired'): {error}",
+                        self.split_id
+                    )
+                });
+            }
             Note::EndTakenAgain(end) => logs.log(Level::Warn, || {
                 format!(
                     "range {}: partitions were merged, the bounded read now ends at LSN {} of partition {}",
@@ -283,11 +307,11 @@ fn is_past(end: Option<&End>) -> bool {
     now >= i128::from(*millis) + END_TIME_MARGIN.as_millis() as i128
 }
 
-fn read(answer: &Answer) -> Result<(TokenShape, Vec<Item>)> {
+fn read(answer: &Answer, mode: Mode) -> Result<(TokenShape, Vec<Item>)> {
     let items = if answer.not_modified {
         Vec::new()
     } else {
-        scan::items(&answer.body)?
+        scan::items(&answer.body, mode)?
     };
     Ok((TokenShape::read(&answer.next_token)?, items))
 }

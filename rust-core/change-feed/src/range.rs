@@ -2,7 +2,8 @@
 //! Ranges of effective partition keys: order, coverage of the key space, and what is left of a range after a split.
 //! Pure; bounds are the hex text that the service uses (`""` lowest, `"FF"` above all).
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use crate::error::{Code, Error, Result};
@@ -108,6 +109,52 @@ pub fn cut_at_partitions(range: &EpkRange, partitions: &[PhysicalRange]) -> Resu
     Ok(parts)
 }
 
+/// Cuts ranges into `at_least` parts or more, where they are wide enough; for each of them its parts, in key order. As even
+/// as can be: the widest part is cut first. Any cut is a right one; that it is an even one holds where keys are hashed over
+/// the key space, as in version 2 and hierarchical partition keys.
+pub fn cut_evenly(ranges: &[&EpkRange], at_least: usize) -> Vec<Vec<EpkRange>> {
+    let bounds: Vec<(u128, u128)> = ranges
+        .iter()
+        .map(|range| (number(&range.min), number(&range.max)))
+        .collect();
+    // By the width of their parts, the widest on top; then by place, so that equal ones are cut in key order.
+    let mut widest: BinaryHeap<(u128, Reverse<usize>, usize)> = bounds
+        .iter()
+        .enumerate()
+        .map(|(place, (min, max))| (max.saturating_sub(*min), Reverse(place), 1))
+        .collect();
+    let mut parts = vec![1usize; ranges.len()];
+    for _ in ranges.len()..at_least {
+        let Some(mut top) = widest.peek_mut() else { break };
+        // Parts stay wider than the rounding of their bounds.
+        if top.0 < 4 {
+            break;
+        }
+        let place = top.1.0;
+        parts[place] += 1;
+        top.2 += 1;
+        top.0 = (bounds[place].1 - bounds[place].0) / top.2 as u128;
+    }
+    let ranges = ranges.iter().zip(bounds).zip(parts);
+    ranges
+        .map(|((range, (min, max)), parts)| {
+            let step = (max - min.min(max)) / parts as u128;
+            let cuts = (1..parts).map(|part| format!("{:032X}", min + step * part as u128));
+            let mins = std::iter::once(range.min.clone()).chain(cuts.clone());
+            let maxs = cuts.chain(std::iter::once(range.max.clone()));
+            mins.zip(maxs).map(|(min, max)| EpkRange { min, max }).collect()
+        })
+        .collect()
+}
+
+/// The first 16 bytes of a bound as a number. A hash has its two highest bits clear, so nothing lies between the highest and
+/// the `FF` that ends the key space.
+fn number(bound: &str) -> u128 {
+    let digits: String = bound.chars().chain(std::iter::repeat('0')).take(32).collect();
+    let number = u128::from_str_radix(&digits, 16).expect("a bound is hex");
+    number.min(1 << 126)
+}
+
 /// Whether sorted or unsorted `parts` cover `whole` exactly: no hole, no overlap.
 pub fn check_coverage<'a>(whole: &EpkRange, parts: impl Iterator<Item = &'a EpkRange>) -> Result<()> {
     let mut parts: Vec<&EpkRange> = parts.collect();
@@ -197,7 +244,69 @@ mod tests {
         assert!(cut_at_partitions(&range("10", "20"), &partitions).is_err());
     }
 
+    #[test]
+    fn even_cuts_are_as_even_as_hashes_are() {
+        let whole = key_space();
+        let parts = cut_evenly(&[&whole], 4).remove(0);
+        let shown: Vec<String> = parts.iter().map(ToString::to_string).collect();
+        let zeros = "0".repeat(30);
+        assert_eq!(
+            shown,
+            [
+                format!("[,10{zeros})"),
+                format!("[10{zeros},20{zeros})"),
+                format!("[20{zeros},30{zeros})"),
+                format!("[30{zeros},FF)"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_widest_range_is_cut_first() {
+        let (narrow, wide) = (range("", "10"), range("10", "FF"));
+        let count = |at_least| -> Vec<usize> { cut_evenly(&[&narrow, &wide], at_least).iter().map(Vec::len).collect() };
+        assert_eq!(count(1), [1, 1]);
+        assert_eq!(count(2), [1, 1]);
+        assert_eq!(count(3), [1, 2]);
+        assert_eq!(count(4), [1, 3]);
+        assert_eq!(count(8), [2, 6]);
+        assert_eq!(cut_evenly(&[], 5), Vec::<Vec<EpkRange>>::new());
+    }
+
+    #[test]
+    fn a_range_that_is_too_narrow_stays_whole() {
+        let narrow = range(&"1".repeat(32), &format!("{}2", "1".repeat(31)));
+        assert_eq!(cut_evenly(&[&narrow], 100), [vec![narrow.clone()]]);
+        let hierarchical = range(&"1".repeat(64), &format!("{}2", "1".repeat(63)));
+        assert_eq!(cut_evenly(&[&hierarchical], 100), [vec![hierarchical.clone()]]);
+        let above_all_hashes = range("5000", "FF");
+        assert_eq!(cut_evenly(&[&above_all_hashes], 3), [vec![above_all_hashes.clone()]]);
+    }
+
     proptest! {
+        #[test]
+        fn even_parts_cover_each_range_exactly(
+            a in "[0-9A-F]{2,64}", b in "[0-9A-F]{2,64}", c in "[0-3][0-9A-F]{1,31}", at_least in 0usize..500
+        ) {
+            let even = |text: &str| text[..text.len() / 2 * 2].to_owned();
+            let mut cuts = [even(&a), even(&b), even(&c)];
+            cuts.sort_by(|a, b| compare(a, b));
+            let bounds = ["", &cuts[0], &cuts[1], &cuts[2], "FF"];
+            let ranges: Vec<EpkRange> = bounds.windows(2).filter_map(|pair| EpkRange::new(pair[0], pair[1]).ok()).collect();
+            let parts = cut_evenly(&ranges.iter().collect::<Vec<_>>(), at_least);
+            prop_assert_eq!(parts.len(), ranges.len());
+            for (range, parts) in ranges.iter().zip(&parts) {
+                prop_assert!(check_coverage(range, parts.iter()).is_ok(), "{} {:?}", range, parts);
+                for part in parts {
+                    prop_assert!(EpkRange::new(part.min(), part.max()).is_ok(), "{}", part);
+                }
+            }
+            let hashed = ranges.iter().map(|range| number(&range.max).saturating_sub(number(&range.min))).max().unwrap_or(0);
+            if hashed > 1 << 100 {
+                prop_assert!(parts.iter().map(Vec::len).sum::<usize>() >= at_least);
+            }
+        }
+
         #[test]
         fn parts_cover_the_range_exactly(mut cuts in proptest::collection::btree_set(1u8..0xFE, 0..12), a in 0u8..0xFE, b in 1u8..0xFE) {
             prop_assume!(a < b);

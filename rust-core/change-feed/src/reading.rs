@@ -32,6 +32,9 @@ pub enum Step {
     ListPartitions { refresh: bool },
     /// Ask what the newest LSN of the range is; then [`Reading::end_taken`].
     TakeEnd,
+    /// Find what to go on from instead of [`Reading::position`], whose changes the service no longer has; then
+    /// [`Reading::begun_anew`].
+    BeginAnew,
     /// Ask whether the container's name still stands for this container; then [`Reading::found_again`].
     FindContainer,
     /// Hand the page over, which is what the last answer brought.
@@ -98,6 +101,15 @@ pub enum Note {
     Unusual(Notice),
     /// A bounded read's end was taken again after a merge.
     EndTakenAgain(LineageLsn),
+    /// The service no longer has the changes behind the position; what comes of it.
+    RetentionExpired { error: Error, goes_on: Option<GoesOn> },
+}
+
+/// How a range goes on when changes of it are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoesOn {
+    FromNow,
+    WithPresentState,
 }
 
 /// How a range is read, whatever range it is.
@@ -132,6 +144,8 @@ enum State {
     },
     /// The end of a bounded read is to be taken again.
     EndVoid,
+    /// The service no longer has the changes behind the position.
+    Expired(Error),
     /// The container did not answer to what it was called.
     Lost(Error),
     Accepted {
@@ -191,6 +205,7 @@ impl Reading {
                 self.stay(State::Placing { page, refresh }, Step::ListPartitions { refresh })
             }
             State::EndVoid => self.stay(State::EndVoid, Step::TakeEnd),
+            State::Expired(error) => self.stay(State::Expired(error), Step::BeginAnew),
             State::Lost(error) => self.stay(State::Lost(error), Step::FindContainer),
             State::Accepted {
                 delivered,
@@ -313,6 +328,32 @@ impl Reading {
         }
     }
 
+    /// What takes the place of a position whose changes are no longer kept, nothing where that is a failure; or not.
+    pub fn begun_anew(&mut self, anew: Attempt<Option<Position>>) {
+        let anew = match anew {
+            Ok(anew) => anew,
+            // It has expired all the same: the next fetch says so again.
+            Err(failure) => return self.failed(failure),
+        };
+        match std::mem::replace(&mut self.state, State::Ready) {
+            State::Expired(error) => {
+                let goes_on = anew.as_ref().map(|position| match position.then {
+                    Some(_) => GoesOn::WithPresentState,
+                    None => GoesOn::FromNow,
+                });
+                self.notes.push(Note::RetentionExpired {
+                    error: error.clone(),
+                    goes_on,
+                });
+                match anew {
+                    Some(position) => self.cursor.go_on_from(position),
+                    None => self.fail(error),
+                }
+            }
+            state => self.state = state,
+        }
+    }
+
     /// Whether the container's name still stands for this container.
     pub fn found_again(&mut self, found: Attempt<()>) {
         match (std::mem::replace(&mut self.state, State::Ready), found) {
@@ -334,6 +375,7 @@ impl Reading {
             } => self.try_again(error, throttled, asked),
             Failure::Moved(error) => self.try_again(error, false, None),
             Failure::Missing(error) => self.state = State::Lost(error),
+            Failure::Expired(error) => self.state = State::Expired(error),
             Failure::Fatal(error) => self.fail(error),
         }
     }

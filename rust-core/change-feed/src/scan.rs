@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Finds the documents in a page without decoding them: bounds, LSN, timestamp, ETag. Offsets, not copies.
+//! Finds the documents in a page without decoding them: bounds, LSN, timestamp, ETag, id. Offsets, not copies.
 //!
 //! Two shapes are read. Enveloped, which the driver always asks for: `{"current":{…},"previous":{…},"metadata":{"lsn",
-//! "crts","operationType"}}`. Bare: the document itself, with `_lsn`. A bare document always carries `_rid` at its top, an
-//! envelope never does, so user fields named like the envelope's cannot confuse the two. No order of keys is assumed.
+//! "crts","operationType","id","partitionKey","timeToLiveExpired"}}`. Bare: the document itself, with `_lsn`. A bare document
+//! always carries `_rid` at its top, an envelope never does, so user fields named like the envelope's cannot confuse the two.
+//! No order of keys is assumed.
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::configuration::Mode;
 use crate::error::{Code, Error, Result};
 
 /// A slice of the page's body.
@@ -34,15 +36,22 @@ pub enum Operation {
 /// One change of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Item {
-    /// The document; empty for a delete without an image.
+    /// The document; empty for a delete and for nothing else.
     pub document: Span,
+    /// The document before the change, where the service keeps it.
     pub previous: Span,
     /// The ETag's JSON text without its outer quotes, escapes as they are; empty when absent.
     pub etag: Span,
+    /// The id's JSON text without its outer quotes, escapes as they are; empty when absent.
+    pub id: Span,
+    /// A delete's partition key, JSON as the service sent it; empty when absent.
+    pub partition_key: Span,
     pub lsn: Option<i64>,
     /// `_ts`, or `crts` where there is no document, in milliseconds since the epoch.
     pub timestamp_millis: Option<i64>,
     pub operation: Operation,
+    /// A delete because the document's time to live was over.
+    pub time_to_live_expired: bool,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +76,8 @@ struct Outer<'a> {
     timestamp: Option<i64>,
     #[serde(rename = "_etag", borrow)]
     etag: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +85,13 @@ struct Metadata<'a> {
     lsn: Option<i64>,
     crts: Option<i64>,
     #[serde(rename = "operationType", borrow)]
-    operation_type: Option<&'a str>,
+    operation_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(rename = "partitionKey", borrow)]
+    partition_key: Option<&'a RawValue>,
+    #[serde(rename = "timeToLiveExpired")]
+    time_to_live_expired: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -85,19 +102,32 @@ struct System<'a> {
     timestamp: Option<i64>,
     #[serde(rename = "_etag", borrow)]
     etag: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 /// Reads a page's body.
 ///
 /// # Errors
-/// `PAGE_MALFORMED` when the body is not a feed, or says an operation that is not known here: nothing is skipped.
-pub fn items(body: &Bytes) -> Result<Vec<Item>> {
+/// `PAGE_MALFORMED` when the body is not a feed of this mode, or says an operation that is not known here: nothing is skipped.
+pub fn items(body: &Bytes, mode: Mode) -> Result<Vec<Item>> {
     if u32::try_from(body.len()).is_err() {
         return Err(malformed("it is larger than 4 GiB"));
     }
     require_object(body)?;
     let feed: Feed<'_> = serde_json::from_slice(body).map_err(json_error)?;
-    feed.documents.iter().map(|raw| item(body, raw)).collect()
+    let items: Vec<Item> = feed
+        .documents
+        .iter()
+        .map(|raw| item(body, raw))
+        .collect::<Result<_>>()?;
+    if mode == Mode::AllVersionsAndDeletes && items.iter().any(|item| item.operation == Operation::Unknown) {
+        // Latest versions taken for all of them would be a loss that nobody sees.
+        return Err(malformed(
+            "it is of the all-versions mode and an item says no operation type",
+        ));
+    }
+    Ok(items)
 }
 
 fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
@@ -105,11 +135,11 @@ fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
     if outer.rid.is_some() || outer.lsn.is_some() {
         return Ok(Item {
             document: span(body, raw),
-            previous: Span::default(),
-            etag: etag_span(body, outer.etag),
+            etag: text_span(body, outer.etag),
+            id: text_span(body, outer.id),
             lsn: outer.lsn,
             timestamp_millis: outer.timestamp.map(to_millis),
-            operation: Operation::Unknown,
+            ..Item::default()
         });
     }
     if outer.current.is_none() && outer.metadata.is_none() {
@@ -121,36 +151,58 @@ fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
         Some(raw) => Some(object::<Metadata<'_>>(raw)?),
         None => None,
     };
+    let operation = operation(metadata.as_ref().and_then(|m| m.operation_type))?;
     let current = outer.current.filter(|raw| raw.get() != "null" && raw.get() != "{}");
     let system = match current {
         Some(raw) => Some(object::<System<'_>>(raw)?),
         None => None,
     };
-    let operation = match metadata.as_ref().and_then(|m| m.operation_type) {
-        None => Operation::Unknown,
-        Some("create") => Operation::Create,
-        Some("replace") => Operation::Replace,
-        Some("delete") => Operation::Delete,
-        Some(other) => return Err(malformed(&format!("unknown operation type '{other}'"))),
-    };
-    Ok(Item {
-        document: current.map_or(Span::default(), |raw| span(body, raw)),
+    let system = system.as_ref();
+    let common = Item {
         previous: outer
             .previous
             .filter(|raw| raw.get() != "null")
             .map_or(Span::default(), |raw| span(body, raw)),
-        etag: etag_span(body, system.as_ref().and_then(|s| s.etag)),
-        lsn: metadata
-            .as_ref()
-            .and_then(|m| m.lsn)
-            .or_else(|| system.as_ref().and_then(|s| s.lsn)),
-        timestamp_millis: system
-            .as_ref()
-            .and_then(|s| s.timestamp)
-            .or_else(|| metadata.as_ref().and_then(|m| m.crts))
-            .map(to_millis),
+        lsn: metadata.as_ref().and_then(|m| m.lsn).or(system.and_then(|s| s.lsn)),
         operation,
+        ..Item::default()
+    };
+    let id_of = |id: Option<&RawValue>| text_span(body, id);
+    let crts = metadata.as_ref().and_then(|m| m.crts).map(to_millis);
+    if operation == Operation::Delete {
+        // What `current` holds of a deleted document, nothing or its id and key, is not its content.
+        let metadata = metadata.as_ref();
+        let id = metadata.and_then(|m| m.id).or(system.and_then(|s| s.id));
+        return Ok(Item {
+            id: id_of(id),
+            partition_key: metadata
+                .and_then(|m| m.partition_key)
+                .map_or(Span::default(), |raw| span(body, raw)),
+            timestamp_millis: crts,
+            time_to_live_expired: metadata.and_then(|m| m.time_to_live_expired).unwrap_or(false),
+            ..common
+        });
+    }
+    let Some(current) = current else {
+        return Err(malformed("an item has no document and is not a delete"));
+    };
+    Ok(Item {
+        document: span(body, current),
+        etag: text_span(body, system.and_then(|s| s.etag)),
+        id: id_of(system.and_then(|s| s.id)),
+        timestamp_millis: system.and_then(|s| s.timestamp).map(to_millis).or(crts),
+        ..common
     })
+}
+
+fn operation(text: Option<&RawValue>) -> Result<Operation> {
+    match text.map(RawValue::get) {
+        None => Ok(Operation::Unknown),
+        Some(r#""create""#) => Ok(Operation::Create),
+        Some(r#""replace""#) => Ok(Operation::Replace),
+        Some(r#""delete""#) => Ok(Operation::Delete),
+        Some(other) => Err(malformed(&format!("unknown operation type {other}"))),
+    }
 }
 
 fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T> {
@@ -179,7 +231,8 @@ fn span(body: &Bytes, raw: &RawValue) -> Span {
     }
 }
 
-fn etag_span(body: &Bytes, raw: Option<&RawValue>) -> Span {
+/// Where a text's content lies; nothing for what is no text or an empty one.
+fn text_span(body: &Bytes, raw: Option<&RawValue>) -> Span {
     match raw {
         Some(raw) if raw.get().len() > 2 && raw.get().starts_with('"') => {
             let whole = span(body, raw);
@@ -207,84 +260,4 @@ fn json_error(e: serde_json::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn read(json: &str) -> (Bytes, Vec<Item>) {
-        let body = Bytes::copy_from_slice(json.as_bytes());
-        let items = items(&body).unwrap();
-        (body, items)
-    }
-
-    fn text(body: &Bytes, span: Span) -> &str {
-        std::str::from_utf8(&body[span.offset as usize..(span.offset + span.len) as usize]).unwrap()
-    }
-
-    #[test]
-    fn enveloped_items_are_read_in_any_order_of_keys() {
-        let (body, items) = read(
-            r#"{"_count":2,"Documents":[
-                {"metadata":{"operationType":"replace","lsn":7,"crts":9},"current":{"_etag":"\"e1\"","id":"a","_ts":5,"_lsn":7}},
-                {"current":{"id":"b","_lsn":8,"_ts":6,"metadata":"mine"}}],"_rid":"r"}"#,
-        );
-        assert_eq!(items.len(), 2);
-        assert_eq!(items[0].lsn, Some(7));
-        assert_eq!(items[0].timestamp_millis, Some(5000));
-        assert_eq!(items[0].operation, Operation::Replace);
-        assert_eq!(text(&body, items[0].etag), r#"\"e1\""#);
-        assert_eq!(
-            text(&body, items[0].document),
-            r#"{"_etag":"\"e1\"","id":"a","_ts":5,"_lsn":7}"#
-        );
-        assert_eq!(items[1].lsn, Some(8));
-        assert_eq!(items[1].etag, Span::default());
-    }
-
-    #[test]
-    fn a_bare_document_with_fields_named_like_the_envelope_stays_whole() {
-        let (body, items) = read(
-            r#"{"Documents":[{"id":"a","current":{"x":1},"metadata":"text","_rid":"r","_lsn":3,"_ts":1,"_etag":"e"}]}"#,
-        );
-        assert!(text(&body, items[0].document).contains("\"metadata\":\"text\""));
-        assert_eq!(items[0].lsn, Some(3));
-    }
-
-    #[test]
-    fn a_delete_has_no_document_and_takes_its_time_from_crts() {
-        let (body, items) = read(
-            r#"{"Documents":[{"current":{},"previous":{"id":"a"},"metadata":{"lsn":4,"crts":2,"operationType":"delete"}}]}"#,
-        );
-        assert_eq!(items[0].document, Span::default());
-        assert_eq!(text(&body, items[0].previous), r#"{"id":"a"}"#);
-        assert_eq!(items[0].timestamp_millis, Some(2000));
-        assert_eq!(items[0].operation, Operation::Delete);
-    }
-
-    #[test]
-    fn what_is_no_page_is_refused_without_quoting_documents() {
-        for bad in [
-            "",
-            "[]",
-            "[[]]",
-            "{}",
-            r#"{"Documents":[1]}"#,
-            r#"{"Documents":[["rid"]]}"#,
-            r#"{"Documents":[{"current":["secretvalue"]}]}"#,
-            r#"{"Documents":[{"secretfield":"secretvalue"}]}"#,
-            r#"{"Documents":[{"metadata":{"operationType":"purge"},"current":{}}]}"#,
-            r#"{"Documents":[{"current":{"_lsn":"secretvalue"}}]}"#,
-        ] {
-            let error = items(&Bytes::copy_from_slice(bad.as_bytes())).unwrap_err();
-            assert_eq!(error.code, Code::PageMalformed, "{bad}");
-            assert!(!error.message.contains("secretvalue"), "{error}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn noise_never_panics(noise in ".{0,200}") {
-            let _ = items(&Bytes::from(noise));
-        }
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use crate::discovery;
 use crate::error::{Code, Error, Result};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
+use crate::metrics::METRICS;
 use crate::page::Page;
 use crate::panics;
 use crate::poller::Poller;
@@ -162,7 +163,7 @@ impl Session {
     }
 
     /// Counters in the order of [`crate::metrics::Metrics::snapshot`].
-    pub fn metrics(&self) -> Result<[i64; 13]> {
+    pub fn metrics(&self) -> Result<[i64; METRICS]> {
         self.shared.check_open()?;
         let mut pollers = self.pollers.lock();
         self.forget_ended(&mut pollers);

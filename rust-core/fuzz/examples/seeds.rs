@@ -54,7 +54,7 @@ fn pages() {
 
 fn tokens() {
     let token = |entries: Value| {
-        json!({"op": "ChangeFeed", "rid": "r", "mode": "latest", "root": {"kind": "unordered_merge", "active_tokens": entries}})
+        json!({"op": "ChangeFeed", "rid": "r", "root": {"kind": "unordered_merge", "active_tokens": entries}})
             .to_string()
     };
     let entry = |min: &str, max: &str| json!({"min_epk": min, "max_epk": max, "server_continuation": "\"5\""});
@@ -64,6 +64,9 @@ fn tokens() {
         "ok-two-ranges",
         token(json!([entry("", "1FFF"), entry("1FFF", "FF")])),
     );
+    let all_versions = json!({"op": "ChangeFeed", "rid": "r", "cfm": true, "root": {"kind": "unordered_merge",
+        "start_from": {"kind": "now"}, "active_tokens": [entry("", "1FFF"), entry("1FFF", "FF")]}});
+    put("token", "ok-all-versions", all_versions.to_string());
     put("token", "no-range", token(json!([entry("FF", "")])));
     put("token", "list", r#"["r",[[]]]"#);
     put("token", "other-version", "c2.e30");
@@ -132,12 +135,19 @@ fn positions() {
 fn configurations() {
     let options = json!({
         "endpoint": "http://127.0.0.1:8081/", "key": "c2VjcmV0c2VjcmV0c2VjcmV0", "database": "db", "container": "c",
-        "mode": "LATEST_VERSION", "startFrom": {"kind": "AT", "epochMillis": 5}, "stopAt": {"kind": "NEVER"},
+        "mode": "LATEST_VERSION", "startFrom": {"kind": "AT", "epochMillis": 5, "tokens": []}, "stopAt": {"kind": "NEVER", "epochMillis": 0},
+        "minSplits": 1, "retentionExpired": "FAIL",
         "pageSize": 1000, "maxBytesInFlight": 67_108_864, "idlePollMinMillis": 100, "idlePollMaxMillis": 1000,
         "itemsWithoutLsn": "FAIL", "startupTimeoutMillis": 1, "requestTimeoutMillis": 1,
         "certificateValidation": "REQUIRED", "applicationName": ""
     });
     put("configuration", "ok-latest-version", options.to_string());
+    let mut all_versions = options.clone();
+    all_versions["mode"] = json!("ALL_VERSIONS_AND_DELETES");
+    all_versions["startFrom"] = json!({"kind": "PRESENT_STATE_THEN_CHANGES", "epochMillis": 0, "tokens": []});
+    all_versions["stopAt"] = json!({"kind": "AT", "epochMillis": 5});
+    all_versions["retentionExpired"] = json!("START_FROM_NOW");
+    put("configuration", "ok-all-versions", all_versions.to_string());
     let mut wrong = options.clone();
     wrong["key"] = json!("c2VjcmV0c2VjcmV0c2VjcmV0!");
     put("configuration", "key-no-base64", wrong.to_string());

@@ -2,17 +2,26 @@
 //! A page of the change feed, as the service answers it.
 
 use bytes::Bytes;
-use change_feed::scan::{self, Item, Span};
+use change_feed::configuration::Mode;
+use change_feed::scan::{self, Item, Operation, Span};
 use serde_json::Value;
 
 /// What is found without decoding is what a JSON library finds by decoding all of it.
 pub fn check(input: &[u8]) -> bool {
     let body = Bytes::copy_from_slice(input);
-    let Ok(items) = scan::items(&body) else {
+    let all_versions = scan::items(&body, Mode::AllVersionsAndDeletes);
+    let Ok(items) = scan::items(&body, Mode::LatestVersion) else {
+        assert!(all_versions.is_err(), "a page is a page in every mode");
         return false;
     };
+    let every_change_says_what_it_is = items.iter().all(|item| item.operation != Operation::Unknown);
+    assert_eq!(
+        all_versions.is_ok(),
+        every_change_says_what_it_is,
+        "the all-versions mode takes no change that says nothing"
+    );
     for item in &items {
-        for span in [item.document, item.previous, item.etag] {
+        for span in [item.document, item.previous, item.etag, item.id, item.partition_key] {
             text(&body, span);
         }
     }
@@ -34,16 +43,20 @@ fn compare(body: &Bytes, item: &Item, expected: &Value) {
         assert_eq!(item.lsn, expected["_lsn"].as_i64(), "a bare document's LSN");
         return;
     }
-    let current = &expected["current"];
-    let has_current = !current.is_null() && current != &Value::Object(serde_json::Map::new());
+    let (current, metadata) = (&expected["current"], &expected["metadata"]);
+    let deleted = metadata["operationType"] == "delete";
+    assert_eq!(item.operation == Operation::Delete, deleted, "a delete");
+    if let Some(key) = value(body, item.partition_key) {
+        assert!(deleted && key == metadata["partitionKey"], "a delete's partition key");
+    }
     match value(body, item.document) {
-        Some(found) => assert_eq!(&found, current, "an enveloped document"),
-        None => assert!(!has_current, "a document was not found: {current}"),
+        Some(found) => assert!(!deleted && &found == current, "an enveloped document"),
+        None => assert!(deleted, "a document was not found: {current}"),
     }
     if let Some(previous) = value(body, item.previous) {
         assert_eq!(previous, expected["previous"], "a previous image");
     }
-    let lsn = expected["metadata"]["lsn"].as_i64();
+    let lsn = metadata["lsn"].as_i64();
     assert_eq!(
         item.lsn,
         lsn.or_else(|| current["_lsn"].as_i64()),

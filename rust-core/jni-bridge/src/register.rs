@@ -15,7 +15,7 @@ use crate::natives;
 
 /// The number that core, stub and JAR must agree on; `ABI` in jni-stub and in `NativeVersion`. Raised with every change of
 /// docs/native-interface.md that an older half would misunderstand.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 const REGISTERED: u32 = 0;
 const EXCEPTION_PENDING: u32 = 1;

@@ -29,7 +29,7 @@ impl Arguments {
             "container": self.drain.target.container,
             "mode": "LATEST_VERSION",
             "startFrom": {"kind": "BEGINNING", "epochMillis": 0},
-            "stopAt": {"kind": "LATEST"},
+            "stopAt": {"kind": "LATEST"}, "minSplits": 1, "retentionExpired": "FAIL",
             "pageSize": self.drain.page_size,
             "maxBytesInFlight": 64 << 20,
             "idlePollMinMillis": 100,

@@ -214,6 +214,7 @@ impl TestServer {
             "endpoint": self.server().endpoint(), "key": self.server().key(),
             "database": DATABASE, "container": CONTAINER,
             "mode": "LATEST_VERSION", "startFrom": {"kind": "BEGINNING"}, "stopAt": {"kind": "NEVER"},
+            "minSplits": 1, "retentionExpired": "FAIL",
             "pageSize": 100, "maxBytesInFlight": 64 << 20, "idlePollMinMillis": 5, "idlePollMaxMillis": 20,
             "itemsWithoutLsn": "FAIL", "startupTimeoutMillis": 5000, "requestTimeoutMillis": 10000,
             "certificateValidation": "REQUIRED", "applicationName": "core-tests"
@@ -411,7 +412,7 @@ pub fn grouped(page: &Page) -> Vec<Vec<Document>> {
     let index = page.index();
     let mut all: Vec<Vec<Document>> = vec![vec![]; groups(page)];
     for row in 0..u32_at(index, 16) {
-        let at = 64 + row * 48;
+        let at = 72 + row * 64;
         let body = page.body().unwrap();
         let offset = u32_at(index, at);
         let json: Value = serde_json::from_slice(&body[offset..offset + u32_at(index, at + 4)]).unwrap();

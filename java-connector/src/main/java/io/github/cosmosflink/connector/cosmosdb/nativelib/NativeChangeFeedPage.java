@@ -87,33 +87,34 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
     @Override
     @Nullable
     public byte[] previousDocument(int document) {
-        return null;
+        int length = index.previousLength(document);
+        return length == 0 ? null : copy(index.previousOffset(document), length);
     }
 
     @Override
     public boolean isTimeToLiveExpired(int document) {
-        return false;
+        return index.isTimeToLiveExpired(document);
     }
 
     @Override
     @Nullable
     public String id(int document) {
-        return null;
+        return escapedText(index.idOffset(document), index.idLength(document));
     }
 
     @Override
     @Nullable
     public String partitionKey(int document) {
-        return null;
+        int length = index.partitionKeyLength(document);
+        return length == 0
+                ? null
+                : new String(copy(index.partitionKeyOffset(document), length), UTF_8);
     }
 
     @Override
     @Nullable
     public String etag(int document) {
-        int length = index.etagLength(document);
-        return length == 0
-                ? null
-                : EscapedText.unescape(new String(copy(index.etagOffset(document), length), UTF_8));
+        return escapedText(index.etagOffset(document), index.etagLength(document));
     }
 
     @Override
@@ -134,7 +135,7 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
 
     @Override
     public long partitionLsn() {
-        return ABSENT;
+        return index.partitionLsn();
     }
 
     @Override
@@ -154,6 +155,11 @@ final class NativeChangeFeedPage implements ChangeFeedPage {
         if (holdsMemory()) {
             session.recycle(this, index.pageId());
         }
+    }
+
+    @Nullable
+    private String escapedText(int offset, int length) {
+        return length == 0 ? null : EscapedText.unescape(new String(copy(offset, length), UTF_8));
     }
 
     private byte[] copy(int offset, int length) {

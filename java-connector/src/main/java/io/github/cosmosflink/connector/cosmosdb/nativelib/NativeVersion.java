@@ -12,7 +12,7 @@ final class NativeVersion {
     /**
      * The ABI number that the code of this package is written for; ABI in jni-bridge and jni-stub.
      */
-    static final int ABI = 1;
+    static final int ABI = 2;
 
     static final String RESOURCE = "/META-INF/native/version.properties";
 

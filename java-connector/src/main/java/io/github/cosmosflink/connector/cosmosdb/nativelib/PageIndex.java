@@ -18,9 +18,15 @@ import java.util.List;
  */
 final class PageIndex {
 
-    private static final int LAYOUT_VERSION = 1;
-    private static final int HEADER_BYTES = 64;
-    private static final int ROW_BYTES = 48;
+    private static final int LAYOUT_VERSION = 2;
+    private static final int HEADER_BYTES = 72;
+    private static final int ROW_BYTES = 64;
+
+    /** Where a row says what lies in the body: document, ETag, previous image, id, key. */
+    private static final int[] BODY_FIELDS = {0, 24, 32, 48, 56};
+
+    /** Flag of a row: a delete by time to live. */
+    private static final int TIME_TO_LIVE_EXPIRED = 1;
 
     private final byte[] bytes;
     private final ByteBuffer buffer;
@@ -52,8 +58,9 @@ final class PageIndex {
             requireWithin(field, bytes.length);
         }
         for (int document = 0; document < documents; document++) {
-            requireWithin(row(document), bodyBytes);
-            requireWithin(row(document) + 24, bodyBytes);
+            for (int field : BODY_FIELDS) {
+                requireWithin(row(document) + field, bodyBytes);
+            }
         }
         this.groupStarts = groupStarts(buffer.getInt(20));
         this.splitId = new String(field(24), UTF_8);
@@ -156,6 +163,10 @@ final class PageIndex {
                 : SplitFraming.decode(ByteBuffer.wrap(field(40)));
     }
 
+    long partitionLsn() {
+        return buffer.getLong(64);
+    }
+
     double requestCharge() {
         return buffer.getDouble(48);
     }
@@ -184,7 +195,35 @@ final class PageIndex {
         return buffer.getInt(checkedRow(document) + 28);
     }
 
+    int previousOffset(int document) {
+        return buffer.getInt(checkedRow(document) + 32);
+    }
+
+    int previousLength(int document) {
+        return buffer.getInt(checkedRow(document) + 36);
+    }
+
     byte operation(int document) {
         return buffer.get(checkedRow(document) + 40);
+    }
+
+    boolean isTimeToLiveExpired(int document) {
+        return (buffer.get(checkedRow(document) + 41) & TIME_TO_LIVE_EXPIRED) != 0;
+    }
+
+    int idOffset(int document) {
+        return buffer.getInt(checkedRow(document) + 48);
+    }
+
+    int idLength(int document) {
+        return buffer.getInt(checkedRow(document) + 52);
+    }
+
+    int partitionKeyOffset(int document) {
+        return buffer.getInt(checkedRow(document) + 56);
+    }
+
+    int partitionKeyLength(int document) {
+        return buffer.getInt(checkedRow(document) + 60);
     }
 }

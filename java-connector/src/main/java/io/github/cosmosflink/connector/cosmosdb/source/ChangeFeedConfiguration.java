@@ -96,10 +96,14 @@ public final class ChangeFeedConfiguration implements Serializable {
         JsonText.name(json, "startFrom").append('{');
         JsonText.member(json, "kind", startFrom.kind().name());
         JsonText.member(json, "epochMillis", startFrom.epochMillis());
+        JsonText.member(json, "tokens", startFrom.savedTokens());
         json.append('}');
         JsonText.name(json, "stopAt").append('{');
         JsonText.member(json, "kind", stopAt.kind().name());
+        JsonText.member(json, "epochMillis", stopAt.epochMillis());
         json.append('}');
+        JsonText.member(json, "minSplits", minSplits);
+        JsonText.member(json, "retentionExpired", retentionExpired.name());
         JsonText.member(json, "pageSize", pageSize);
         JsonText.member(json, "maxBytesInFlight", maxBytesInFlight);
         JsonText.member(json, "idlePollMinMillis", idlePollMin.toMillis());

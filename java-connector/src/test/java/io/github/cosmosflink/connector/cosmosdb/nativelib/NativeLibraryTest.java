@@ -135,7 +135,7 @@ class NativeLibraryTest {
         // The boot loader's resources come before those of the JAR.
         ChildJvm child = load("-Xbootclasspath/a:" + directory);
 
-        assertThat(child.lines.get(0)).startsWith("LIBRARY_MISMATCH").contains("9.9.9/1");
+        assertThat(child.lines.get(0)).startsWith("LIBRARY_MISMATCH").contains("9.9.9/2");
     }
 
     @Test

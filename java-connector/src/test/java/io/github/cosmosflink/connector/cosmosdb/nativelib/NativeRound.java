@@ -28,7 +28,8 @@ public final class NativeRound implements Callable<Void>, Runnable {
     /** Nobody listens there, and nothing here sends a request. */
     static final byte[] CONFIGURATION =
             ("{\"endpoint\":\"http://127.0.0.1:1/\",\"key\":\"a2V5\",\"database\":\"d\",\"container\":\"c\","
-                            + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\",\"epochMillis\":0},"
+                            + "\"mode\":\"LATEST_VERSION\",\"startFrom\":{\"kind\":\"BEGINNING\"},"
+                            + "\"minSplits\":1,\"retentionExpired\":\"FAIL\","
                             + "\"stopAt\":{\"kind\":\"NEVER\"},\"pageSize\":1000,\"maxBytesInFlight\":67108864,"
                             + "\"idlePollMinMillis\":100,\"idlePollMaxMillis\":1000,\"itemsWithoutLsn\":\"FAIL\","
                             + "\"startupTimeoutMillis\":60000,\"requestTimeoutMillis\":30000,"

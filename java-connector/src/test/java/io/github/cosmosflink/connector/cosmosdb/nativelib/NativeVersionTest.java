@@ -13,15 +13,15 @@ class NativeVersionTest {
 
     @Test
     void theLibraryOfTheJarIsAccepted() throws ChangeFeedException {
-        new NativeVersion("0.1.0").check("0.1.0/1/linux-x86_64");
+        new NativeVersion("0.1.0").check("0.1.0/2/linux-x86_64");
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "0.1.1/1/linux-x86_64",
-                "0.1.0/2/linux-x86_64",
-                "0.1.0/11/linux-x86_64",
+                "0.1.1/2/linux-x86_64",
+                "0.1.0/1/linux-x86_64",
+                "0.1.0/22/linux-x86_64",
                 "0.1.0",
                 ""
             })
@@ -32,6 +32,6 @@ class NativeVersionTest {
                         () -> new NativeVersion("0.1.0").check(identity));
 
         assertThat(refusal.code()).isEqualTo("LIBRARY_MISMATCH");
-        assertThat(refusal).hasMessageContaining("is " + identity).hasMessageContaining("0.1.0/1");
+        assertThat(refusal).hasMessageContaining("is " + identity).hasMessageContaining("0.1.0/2");
     }
 }

@@ -53,6 +53,47 @@ class PageIndexTest {
     }
 
     @Test
+    void whatADeleteSaysIsReadFromItsPlace() {
+        byte[] bytes =
+                new PageIndexes()
+                        .groups(1)
+                        .document(0, 10, 40, 0, 0, 0)
+                        .previous(1, 2)
+                        .flags(1)
+                        .id(3, 4)
+                        .partitionKey(5, 6)
+                        .document(0, 0, 40, 0, 0, 0)
+                        .bytes();
+
+        PageIndex index = new PageIndex(bytes, BODY);
+
+        assertThat(index.partitionLsn()).isEqualTo(77);
+        assertThat(index.documentLength(1)).isZero();
+        assertThat(index.previousOffset(1)).isEqualTo(1);
+        assertThat(index.previousLength(1)).isEqualTo(2);
+        assertThat(index.isTimeToLiveExpired(1)).isTrue();
+        assertThat(index.isTimeToLiveExpired(0)).isFalse();
+        assertThat(index.idOffset(1)).isEqualTo(3);
+        assertThat(index.idLength(1)).isEqualTo(4);
+        assertThat(index.partitionKeyOffset(1)).isEqualTo(5);
+        assertThat(index.partitionKeyLength(1)).isEqualTo(6);
+        assertThat(index.previousLength(0)).isZero();
+    }
+
+    @Test
+    void nothingOfARowMayLieBeyondTheBody() {
+        PageIndexes previous = new PageIndexes().previous(BODY, 1);
+        PageIndexes id = new PageIndexes().id(BODY - 1, 2);
+        PageIndexes key = new PageIndexes().partitionKey(0, BODY + 1);
+        for (PageIndexes beyond : Arrays.asList(previous, id, key)) {
+            byte[] bytes = beyond.groups(1).document(0, 1, 1, 0, 0, 0).bytes();
+            assertThatThrownBy(() -> new PageIndex(bytes, BODY))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("101 of 100");
+        }
+    }
+
+    @Test
     void aPageWithoutDocumentsHasOneGroup() {
         PageIndex index = new PageIndex(new PageIndexes().groups(1).bytes(), 0);
 
@@ -117,7 +158,7 @@ class PageIndexTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 2, -1, 1_000_000})
+    @ValueSource(ints = {0, 1, 3, -1, 1_000_000})
     void anotherLayoutVersionIsRefused(int version) {
         refused(0, version, "layout version " + version);
     }

@@ -42,8 +42,10 @@ class ChangeFeedConfigurationTest {
                                         + TestSources.KEY
                                         + "\",\"database\":\"shop\",\"container\":\"orders\","
                                         + "\"mode\":\"LATEST_VERSION\","
-                                        + "\"startFrom\":{\"kind\":\"AT\",\"epochMillis\":1234},"
-                                        + "\"stopAt\":{\"kind\":\"LATEST\"},"
+                                        + "\"startFrom\":{\"kind\":\"AT\",\"epochMillis\":1234,"
+                                        + "\"tokens\":[]},"
+                                        + "\"stopAt\":{\"kind\":\"LATEST\",\"epochMillis\":0},"
+                                        + "\"minSplits\":1,\"retentionExpired\":\"FAIL\","
                                         + "\"pageSize\":10,\"maxBytesInFlight\":8388608,"
                                         + "\"idlePollMinMillis\":5,\"idlePollMaxMillis\":6,"
                                         + "\"itemsWithoutLsn\":\"PAGE\","

@@ -33,7 +33,9 @@ public final class ChangeFeedMetrics {
         /** Feed ranges that ended because their partition was split, counter. */
         RANGES_SPLIT,
         /** Feed ranges that ended because their release was asked for, counter. */
-        RANGES_RELEASED
+        RANGES_RELEASED,
+        /** Feed ranges found to stand before what the service keeps, counter. */
+        RETENTION_EXPIRED
     }
 
     private final long[] values;

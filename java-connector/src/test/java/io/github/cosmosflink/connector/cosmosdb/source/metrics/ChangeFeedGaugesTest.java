@@ -60,7 +60,8 @@ class ChangeFeedGaugesTest {
                         "cosmosdb.repeatedAfterMerge",
                         "cosmosdb.splits",
                         "cosmosdb.rangesSplit",
-                        "cosmosdb.rangesReleased");
+                        "cosmosdb.rangesReleased",
+                        "cosmosdb.retentionExpired");
         assertThat(gauges.get("cosmosdb.documents").getValue())
                 .as("there before anything was read")
                 .isEqualTo(0L);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The driver's errors in our words, sorted by what to do about them.
+
+use std::time::Duration;
+
+use azure_data_cosmos::{CosmosError, CosmosStatus};
+
+use crate::configuration::Mode;
+use crate::error::{Code, Error};
+use crate::failure::Failure;
+use crate::range::EpkRange;
+
+fn sub_status(status: CosmosStatus) -> u32 {
+    status.sub_status().map_or(0, |sub| u32::from(sub.value()))
+}
+
+pub(super) fn describe(error: &CosmosError, code: Code) -> Error {
+    let status = error.status();
+    let response = error.response();
+    Error {
+        code,
+        message: error.to_string(),
+        http_status: u16::from(status.status_code()),
+        sub_status: sub_status(status),
+        activity_id: response
+            .and_then(|r| r.headers().activity_id.as_ref())
+            .map(ToString::to_string),
+        retryable: false,
+    }
+}
+
+/// Sub-statuses of the driver's own making, `error/status_codes.rs`. Those that come as 500 are broken tokens, bodies and
+/// expectations, which no retry mends, though the service's own passing failures are 500, too.
+const OF_THE_DRIVER: std::ops::RangeInclusive<u32> = 20000..=20999;
+/// The exceptions: a partition split that takes long, and lists of partitions that do not fit together yet.
+const PASSING: [u32; 3] = [20206, 20302, 20307];
+
+/// Sub-statuses of the driver's own making for requests that got no answer: connection, I/O, DNS, body, HTTP/2, time.
+const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
+
+/// Sub-status of a 400: the name stands for another container now, `COLLECTION_RID_MISMATCH`.
+const CONTAINER_RID_MISMATCH: u32 = 1024;
+/// Sub-status of a 410: what a name stands for has changed, `NAME_CACHE_STALE`.
+const NAME_CACHE_STALE: u32 = 1000;
+/// Sub-status of 404 and 410 answers: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`.
+const READ_SESSION_NOT_AVAILABLE: u32 = 1002;
+/// Sub-status of 403: the account is failing over, `DATABASE_ACCOUNT_NOT_FOUND`; and of one that became read-only.
+const FAILING_OVER: [u32; 2] = [1008, 3];
+
+/// Sorts a failure by what to do about it.
+pub(super) fn sort(error: CosmosError) -> Failure {
+    let status = error.status();
+    let sub = sub_status(status);
+    let transient = |throttled: bool| Failure::Transient {
+        error: Error {
+            retryable: true,
+            ..describe(
+                &error,
+                if UNANSWERED.contains(&sub) {
+                    Code::EndpointUnreachable
+                } else {
+                    Code::ServiceError
+                },
+            )
+        },
+        throttled,
+        asked: error
+            .response()
+            .and_then(|r| r.headers().retry_after_ms)
+            .map(Duration::from_millis),
+    };
+    match u16::from(status.status_code()) {
+        429 => transient(true),
+        400 if sub == CONTAINER_RID_MISMATCH => Failure::Missing(describe(&error, Code::ContainerNotFound)),
+        410 if sub == NAME_CACHE_STALE => Failure::Missing(describe(&error, Code::ContainerNotFound)),
+        408 | 410 | 449 | 502 | 503 | 504 => transient(false),
+        500 if !OF_THE_DRIVER.contains(&sub) || PASSING.contains(&sub) => transient(false),
+        404 if sub == READ_SESSION_NOT_AVAILABLE => transient(false),
+        404 => Failure::Missing(describe(&error, Code::ContainerNotFound)),
+        403 if FAILING_OVER.contains(&sub) => transient(false),
+        401 | 403 => Failure::Fatal(Error {
+            message: format!("option 'key': the account refuses it: {error}"),
+            ..describe(&error, Code::AuthenticationFailed)
+        }),
+        _ => Failure::Fatal(describe(&error, Code::ServiceError)),
+    }
+}
+
+/// Whether the service itself, not the driver, called the request a bad one.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    error.code == Code::ServiceError
+        && error.http_status == 400
+        && !OF_THE_DRIVER.contains(&error.sub_status)
+        && error.activity_id.is_some()
+}
+
+/// Whether the service says that the all-versions mode is off. Its words, as the SDK's own tests know them.
+pub(super) fn says_mode_is_off(error: &Error) -> bool {
+    error.message.contains("All Versions and Deletes") && error.message.contains("must be enabled")
+}
+
+/// The account or container does not offer the all-versions mode, as `refusal` shows.
+pub(super) fn mode_unavailable(refusal: Error) -> Failure {
+    Failure::Fatal(Error {
+        code: Code::ModeUnavailable,
+        message: format!(
+            "option 'mode': the container does not offer {}; the account needs continuous backup and the mode switched on; \
+             the service says: {}",
+            Mode::AllVersionsAndDeletes,
+            refusal.message
+        ),
+        ..refusal
+    })
+}
+
+/// The service refuses a token, though it reads the range from now on.
+pub(super) fn retention_expired(range: &EpkRange, refusal: Error) -> Failure {
+    Failure::Expired(Error {
+        code: Code::RetentionExpired,
+        message: format!(
+            "range {range}: the service refuses the position, and reads the range from now on: it no longer keeps the changes \
+             since that position (the retention of the account's continuous backup); start the job without this state, or set \
+             option 'retentionExpired' to START_FROM_NOW or PRESENT_STATE_THEN_CHANGES to go on without them; the service \
+             says: {}",
+            refusal.message
+        ),
+        ..refusal
+    })
+}
