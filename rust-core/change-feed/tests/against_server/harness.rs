@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A server, a container, writes through Microsoft's SDK, and a reader that does what Java does with pages.
+//! A server, a container, writes through Microsoft's SDK; a reader and what it reads in the modules below.
 
-use std::collections::{HashMap, HashSet};
+mod reader;
+mod rows;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azure_core::credentials::Secret;
 use azure_data_cosmos::clients::ContainerClient;
 use azure_data_cosmos::{AccountReference, CosmosClient, RoutingStrategy};
-use change_feed::framing::{SplitSnapshot, decode_splits};
-use change_feed::{Configuration, Page, Result, Session};
+use change_feed::Configuration;
 use cosmos_local::native::NativeEngine;
 use cosmos_local::server::{Options, Server};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+
+pub use reader::*;
+pub use rows::*;
 
 pub const DATABASE: &str = "shop";
 pub const CONTAINER: &str = "orders";
@@ -59,12 +64,37 @@ impl TestServer {
         self.server.as_ref().unwrap()
     }
 
+    /// A server with an empty container that retains all versions and deletes.
+    pub fn with_all_versions(partitions: u32) -> Self {
+        let server = Self::start();
+        server.create_container(partitions);
+        server.settings(json!({"allVersionsAndDeletes": {"retentionSeconds": 3600}}));
+        server
+    }
+
     pub fn create_container(&self, partitions: u32) {
+        self.create(CONTAINER, partitions);
+    }
+
+    pub fn create(&self, container: &str, partitions: u32) {
         self.admin(
             "POST",
             "containers",
-            json!({"database": DATABASE, "container": CONTAINER, "partitionKey": ["/pk"], "partitions": partitions}),
+            json!({"database": DATABASE, "container": container, "partitionKey": ["/pk"], "partitions": partitions}),
         );
+    }
+
+    pub fn settings(&self, settings: Value) {
+        self.admin("POST", &format!("containers/{DATABASE}/{CONTAINER}/settings"), settings);
+    }
+
+    /// Runs what Microsoft's SDK does.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub fn delete(&self, container: &ContainerClient, pk: &str, id: &str) {
+        self.run(container.delete_item(pk.to_owned(), id, None)).unwrap();
     }
 
     pub fn delete_container(&self) {
@@ -122,6 +152,20 @@ impl TestServer {
         panic!("no request with {kind}");
     }
 
+    /// Waits until the server has forgotten all versions and deletes.
+    pub fn await_no_changes(&self) {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let state = self.admin("GET", &format!("containers/{DATABASE}/{CONTAINER}"), Value::Null);
+            let partitions = state["partitions"].as_array().unwrap();
+            if partitions.iter().all(|partition| partition["changes"] == 0) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("changes are kept");
+    }
+
     pub fn end_faults(&self) {
         self.admin("DELETE", "faults", Value::Null);
     }
@@ -163,6 +207,10 @@ impl TestServer {
 
     /// The container through Microsoft's SDK.
     pub fn container(&self) -> ContainerClient {
+        self.container_named(CONTAINER)
+    }
+
+    pub fn container_named(&self, name: &str) -> ContainerClient {
         self.runtime.block_on(async {
             let account = AccountReference::with_authentication_key(
                 self.server().endpoint().parse().unwrap(),
@@ -173,7 +221,7 @@ impl TestServer {
                 .await
                 .unwrap()
                 .database_client(DATABASE.to_owned())
-                .container_client(CONTAINER.to_owned(), None)
+                .container_client(name.to_owned(), None)
                 .await
                 .unwrap()
         })
@@ -232,203 +280,4 @@ impl Drop for TestServer {
             self.runtime.block_on(server.stop());
         }
     }
-}
-
-/// One emitted change.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Document {
-    pub id: String,
-    pub etag: String,
-    pub pk: String,
-    pub lsn: i64,
-}
-
-/// Fails when a change was emitted twice.
-pub fn assert_each_once(emitted: &[Document]) {
-    let unique: HashSet<_> = emitted.iter().map(|d| (&d.id, &d.etag)).collect();
-    assert_eq!(unique.len(), emitted.len(), "twice: {emitted:?}");
-}
-
-/// The last ETag emitted of each document.
-pub fn last_versions(emitted: &[Document]) -> HashMap<String, String> {
-    emitted.iter().map(|d| (d.id.clone(), d.etag.clone())).collect()
-}
-
-/// Does with a session what the Java reader does.
-pub struct Reader {
-    pub session: Session,
-}
-
-impl Reader {
-    pub fn open(configuration: &Configuration) -> Self {
-        Self {
-            session: Session::open(configuration.clone()).unwrap(),
-        }
-    }
-
-    /// Reads the first page of a container of one partition and stops in the middle of it, as if a checkpoint were taken there
-    /// and the job ended: what was emitted, and the split in that checkpoint.
-    pub fn stop_in_first_page(configuration: &Configuration, groups_emitted: usize) -> (Vec<Document>, SplitSnapshot) {
-        let mut reader = Self::open(configuration);
-        let split = reader.start_all().remove(0);
-        let page = reader.next();
-        let groups = grouped(&page);
-        assert!(
-            groups_emitted < groups.len(),
-            "in the middle of {} groups",
-            groups.len()
-        );
-        let position = page.position_after(groups_emitted - 1).unwrap();
-        let emitted = groups.into_iter().take(groups_emitted).flatten().collect();
-        (emitted, SplitSnapshot { position, ..split })
-    }
-
-    /// Goes on from a checkpoint and reads to the end.
-    pub fn read_on(configuration: &Configuration, split: SplitSnapshot, emitted: &mut Vec<Document>) -> Self {
-        let mut reader = Self::open(configuration);
-        reader.session.add_splits(vec![split]).unwrap();
-        reader.read_until_idle(|document| emitted.push(document));
-        reader
-    }
-
-    pub fn start_all(&mut self) -> Vec<SplitSnapshot> {
-        let splits = self.session.discover(&[]).unwrap();
-        self.session.add_splits(splits.clone()).unwrap();
-        splits
-    }
-
-    /// The next page or event; fails the test when none comes.
-    pub fn next(&mut self) -> Arc<Page> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            assert!(
-                Instant::now() < until,
-                "no page came; log: {:?}",
-                self.session.drain_logs()
-            );
-            if let Some(page) = self.session.poll(Duration::from_millis(100)).unwrap() {
-                return page;
-            }
-        }
-    }
-
-    /// The next failure; fails the test when none comes.
-    pub fn failure(&mut self) -> change_feed::Error {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Err(error) = self.session.poll(Duration::from_millis(100)) {
-                return error;
-            }
-        }
-        panic!("nothing failed; log: {:?}", self.session.drain_logs());
-    }
-
-    /// Reads, following splits, until `enough` says so.
-    pub fn read_while(&mut self, mut go_on: impl FnMut(Document) -> bool) -> Result<()> {
-        loop {
-            let page = self.next();
-            let mut more = true;
-            for document in follow(self, &page) {
-                more = go_on(document);
-            }
-            if !more {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Reads, following splits, until every range has answered twice that there is nothing.
-    pub fn read_until_idle(&mut self, mut each: impl FnMut(Document)) {
-        let mut quiet_since = self.session.metrics().unwrap();
-        let until = Instant::now() + PATIENCE;
-        loop {
-            assert!(
-                Instant::now() < until,
-                "never idle; log: {:?}",
-                self.session.drain_logs()
-            );
-            match self.session.poll(Duration::from_millis(50)).unwrap() {
-                Some(page) => {
-                    let documents = follow(self, &page);
-                    if !documents.is_empty() || kind(&page) == 3 {
-                        quiet_since = self.session.metrics().unwrap();
-                    }
-                    documents.into_iter().for_each(&mut each);
-                }
-                None => {
-                    let now = self.session.metrics().unwrap();
-                    // NOT_MODIFIED counts all ranges; each must have had its turn since the last document.
-                    if now[4] - quiet_since[4] >= 4 * now[10] {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    pub fn logs(&self) -> Vec<String> {
-        self.session.drain_logs().into_iter().map(|(_, line)| line).collect()
-    }
-}
-
-fn follow(reader: &mut Reader, page: &Page) -> Vec<Document> {
-    if kind(page) == 3 {
-        reader.session.add_splits(children(page)).unwrap();
-    }
-    documents(page)
-}
-
-fn u32_at(index: &[u8], at: usize) -> usize {
-    u32::from_le_bytes(index[at..at + 4].try_into().unwrap()) as usize
-}
-
-/// 1 documents, 2 range finished, 3 range split, 4 range released.
-pub fn kind(page: &Page) -> usize {
-    u32_at(page.index(), 4)
-}
-
-pub fn groups(page: &Page) -> usize {
-    u32_at(page.index(), 20)
-}
-
-pub fn split_id(page: &Page) -> String {
-    let index = page.index();
-    let at = u32_at(index, 24);
-    String::from_utf8(index[at..at + u32_at(index, 28)].to_vec()).unwrap()
-}
-
-pub fn children(page: &Page) -> Vec<SplitSnapshot> {
-    let index = page.index();
-    let at = u32_at(index, 40);
-    decode_splits(&index[at..at + u32_at(index, 44)]).unwrap()
-}
-
-pub fn documents(page: &Page) -> Vec<Document> {
-    grouped(page).into_iter().flatten().collect()
-}
-
-/// A page's documents by commit group.
-pub fn grouped(page: &Page) -> Vec<Vec<Document>> {
-    let index = page.index();
-    let mut all: Vec<Vec<Document>> = vec![vec![]; groups(page)];
-    for row in 0..u32_at(index, 16) {
-        let at = 72 + row * 64;
-        let body = page.body().unwrap();
-        let offset = u32_at(index, at);
-        let json: Value = serde_json::from_slice(&body[offset..offset + u32_at(index, at + 4)]).unwrap();
-        let etag_at = u32_at(index, at + 24);
-        let etag = std::str::from_utf8(&body[etag_at..etag_at + u32_at(index, at + 28)]).unwrap();
-        assert_eq!(
-            etag.replace("\\\"", "\""),
-            json["_etag"].as_str().unwrap(),
-            "the ETag's place"
-        );
-        all[u32_at(index, at + 44)].push(Document {
-            id: json["id"].as_str().unwrap().to_owned(),
-            etag: json["_etag"].as_str().unwrap().to_owned(),
-            pk: json["pk"].to_string(),
-            lsn: i64::from_le_bytes(index[at + 8..at + 16].try_into().unwrap()),
-        });
-    }
-    all
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The core against a Cosmos server over a real socket: the local server, in this process.
 
+mod all_versions;
 mod bad_input;
 mod harness;
+mod history;
 mod reading;
 mod release;
+mod starts;
 mod topology;
 mod trouble;
