@@ -31,7 +31,10 @@ logger.pekko.level = WARN
 
 
 class StandaloneCluster:
-    """A JobManager and TaskManagers, each a process of its own, as the distribution's scripts start them."""
+    """A JobManager and TaskManagers, each a process of its own, as the distribution's scripts start them.
+
+    `settings` are added to the configuration; with those of a `ZooKeeper` the JobManager may be killed and started anew.
+    """
 
     def __init__(self, processes, home, folder, task_managers=2, slots=2, settings=None):
         self._processes = processes
@@ -40,8 +43,12 @@ class StandaloneCluster:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "conf").mkdir(parents=True)
         (folder / "log").mkdir()
+        (folder / "tmp").mkdir()
         self._rest_port = free_port()
-        self._write_configuration(slots, settings or {})
+        self._rpc_port = free_port()
+        self._slots = slots
+        self._settings = dict(settings or {})
+        self._write_configuration()
         self._environment = {
             **os.environ,
             "FLINK_HOME": str(home),
@@ -67,17 +74,28 @@ class StandaloneCluster:
     def start_task_manager(self):
         self._task_managers.append(self._start("taskmanager", len(self._task_managers) + 1))
 
+    def running_task_managers(self):
+        """The TaskManagers that run now, the oldest first."""
+        return [process for process in self._task_managers if process.status is None]
+
     def kill_task_manager(self):
         """Kills the first TaskManager that runs, as a crash would. One to take its place is started beforehand, so that
         the job waits for the failure to be noticed and not for a JVM to start."""
-        victim = next(process for process in self._task_managers if process.status is None)
+        victim = self.running_task_managers()[0]
         self.start_task_manager()
         wait_for("the other TaskManager", self._is_complete, START_SECONDS)
         victim.kill()
 
-    def submit(self, jar, arguments, key, parallelism, savepoint=None):
+    def restart_job_manager(self, settings=None):
+        """Kills the JobManager, as a crash would, and starts another, with further settings from now on."""
+        self.job_manager.kill()
+        self._settings.update(settings or {})
+        self._write_configuration()
+        self.job_manager = self._start("jobmanager")
+
+    def submit(self, jar, arguments, key, parallelism, savepoint=None, job_class=JOB_CLASS):
         """`flink run -d`; returns the job's id."""
-        command = [self._home / "bin" / "flink", "run", "-d", "-p", str(parallelism), "-c", JOB_CLASS]
+        command = [self._home / "bin" / "flink", "run", "-d", "-p", str(parallelism), "-c", job_class]
         if savepoint is not None:
             command += ["-s", savepoint]
         result = subprocess.run(
@@ -92,10 +110,13 @@ class StandaloneCluster:
             raise Failure(f"flink run failed with status {result.returncode}:\n{result.stdout}\n{result.stderr}")
         return found.group(1)
 
+    def wait_until_complete(self):
+        """Waits until every TaskManager that runs is known to the JobManager."""
+        wait_for("the other TaskManager", self._is_complete, START_SECONDS)
+
     def _is_complete(self):
         self.job_manager.check()
-        expected = sum(process.status is None for process in self._task_managers)
-        return self.rest.is_up() and len(self.rest.task_managers()) == expected
+        return self.rest.is_up() and len(self.rest.task_managers()) == len(self.running_task_managers())
 
     def _start(self, kind, number=None):
         name = kind if number is None else f"{kind}-{number}"
@@ -103,7 +124,7 @@ class StandaloneCluster:
         out = self._folder / "log" / f"{name}.out"
         return self._processes.start(name, command, out, environment=self._environment, cwd=self._folder)
 
-    def _write_configuration(self, slots, settings):
+    def _write_configuration(self):
         default = (self._home / "conf" / "config.yaml").read_text()
         opens = re.search(r"env:\n\s+java:\n\s+opts:\n\s+all: (.+)", default)
         if opens is None:
@@ -112,13 +133,13 @@ class StandaloneCluster:
         lines = {
             "env.java.opts.all": f"{opens.group(1)} -Djava.io.tmpdir={self._folder / 'tmp'}",
             "jobmanager.rpc.address": "127.0.0.1",
-            "jobmanager.rpc.port": free_port(),
+            "jobmanager.rpc.port": self._rpc_port,
             "jobmanager.bind-host": "127.0.0.1",
             "jobmanager.memory.process.size": "1024m",
             "taskmanager.host": "127.0.0.1",
             "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.memory.process.size": "1728m",
-            "taskmanager.numberOfTaskSlots": slots,
+            "taskmanager.numberOfTaskSlots": self._slots,
             "rest.address": "127.0.0.1",
             "rest.bind-address": "127.0.0.1",
             "rest.port": self._rest_port,
@@ -133,9 +154,8 @@ class StandaloneCluster:
             "restart-strategy.fixed-delay.delay": "1 s",
             "execution.checkpointing.dir": checkpoints,
             "io.tmp.dirs": self._folder / "tmp",
-            **settings,
+            **self._settings,
         }
-        (self._folder / "tmp").mkdir()
         text = "".join(f"{key}: {value}\n" for key, value in lines.items())
         (self._folder / "conf" / "config.yaml").write_text(text)
         for name in ("log4j-console.properties", "log4j-cli.properties", "log4j-session.properties"):

@@ -3,8 +3,12 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 
 from .console import Failure
 from .flink_rest import call
@@ -51,10 +55,43 @@ class LocalServer:
     def state(self, container):
         return call("GET", f"{self.admin}containers/{DATABASE}/{container}")
 
-    def split(self, container, lock_millis):
-        """Splits the largest partition; answers with the ids of parent and children."""
+    def split(self, container, lock_millis, partition=None):
+        """Splits a partition, or else the largest one; answers with the ids of parent and children."""
         path = f"{self.admin}containers/{DATABASE}/{container}/split"
-        return call("POST", path, {"lockMillis": lock_millis})
+        body = {"lockMillis": lock_millis}
+        if partition is not None:
+            body["partition"] = partition
+        return call("POST", path, body)
+
+    def merge(self, container, partitions, lock_millis, renumber_lsns):
+        """Merges neighbours; answers with the ids of parents and child."""
+        path = f"{self.admin}containers/{DATABASE}/{container}/merge"
+        return call("POST", path, {"partitions": partitions, "lockMillis": lock_millis, "renumberLsns": renumber_lsns})
+
+    def fault(self, **rule):
+        """Makes the next requests of a kind misbehave; the names are those of the server's README."""
+        return call("POST", self.admin + "faults", rule)
+
+    def save_log(self, container, file):
+        """Keeps the log of all writes: the server takes it with it when it ends."""
+        path = f"{self.admin}containers/{DATABASE}/{container}/log?limit={2**40}"
+        with urllib.request.urlopen(path, timeout=60) as answer, open(file, "wb") as copy:
+            shutil.copyfileobj(answer, copy)
+
+    def clear_faults(self):
+        call("DELETE", self.admin + "faults")
+
+    def latency(self, millis):
+        """Answers so much later from now on."""
+        call("POST", self.admin + "latency", {"millis": millis})
+
+    def freeze(self, seconds):
+        """Stops the process for a while: connections stay, nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def load(self, container, documents, document_bytes, partition_keys=1000):
         """Fills a container without going through the wire."""
@@ -66,7 +103,19 @@ class LocalServer:
 class Writer:
     """`orders-writer`: the first orders as fast as they go, then a rate until it is told to end."""
 
-    def __init__(self, processes, endpoint, key, container, orders, rate, journal=None, create=False, throughput=None):
+    def __init__(
+        self,
+        processes,
+        endpoint,
+        key,
+        container,
+        orders,
+        rate,
+        journal=None,
+        create=False,
+        throughput=None,
+        options=(),
+    ):
         command = [release_binary("orders-writer"), "--endpoint", endpoint, "--database", DATABASE]
         command += ["--container", container, "--orders", orders, "--rate", rate, "--until-stdin-closes"]
         if create:
@@ -75,6 +124,7 @@ class Writer:
                 command += ["--throughput", throughput]
         if journal is not None:
             command += ["--journal", journal]
+        command += options
         log = LOGS / "orders-writer.log"
         log.unlink(missing_ok=True)
         environment = {**os.environ, "COSMOS_KEY": key}
@@ -100,8 +150,10 @@ class Writer:
 class Verifier:
     """`verify-changes`: compares committed files with the log of the server, or with the writer's journal."""
 
-    def __init__(self, output, backlog, admin=None, container=None, journal=None):
-        self._command = [release_binary("verify-changes"), "--output", output, "--backlog", backlog]
+    def __init__(self, output, backlog=None, admin=None, container=None, journal=None, options=()):
+        self._command = [release_binary("verify-changes"), "--output", output, *options]
+        if backlog is not None:
+            self._command += ["--backlog", backlog]
         if admin is not None:
             self._command += ["--admin", admin, "--database", DATABASE, "--container", container]
         else:

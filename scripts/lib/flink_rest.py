@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flink's REST interface, as far as the scripts need it."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -12,6 +13,18 @@ from .processes import wait_for
 PATIENCE_SECONDS = 120
 
 
+class Refused(Failure):
+    """A request was answered with an error; `status` is HTTP's."""
+
+    def __init__(self, message, status):
+        super().__init__(message)
+        self.status = status
+
+
+# What a JobManager answers, or does not, while another one is about to lead, or the job is not yet recovered.
+_NO_LEADER = (404, 500, 503)
+
+
 def call(method, address, body=None, seconds=30):
     """One request; returns the answer's JSON, or raises with the answer's text."""
     data = None if body is None else json.dumps(body).encode()
@@ -21,7 +34,8 @@ def call(method, address, body=None, seconds=30):
         with urllib.request.urlopen(request, timeout=seconds) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
-        raise Failure(f"{method} {address}: {error.code} {error.read().decode(errors='replace')[:2000]}") from None
+        text = error.read().decode(errors="replace")[:2000]
+        raise Refused(f"{method} {address}: {error.code} {text}", error.code) from None
     return json.loads(text) if text else None
 
 
@@ -61,6 +75,37 @@ class FlinkRest:
         tasks = description["vertices"]
         return description["state"] == "RUNNING" and all(task["status"] == "RUNNING" for task in tasks)
 
+    def recovered(self, job):
+        """`is_running`, and False as well while the JobManager is not there or does not lead yet."""
+        try:
+            return self.is_running(job)
+        except Refused as refused:
+            if refused.status not in _NO_LEADER:
+                raise
+            return False
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def wait_for_recovery(self, job, checkpoints, seconds=PATIENCE_SECONDS):
+        """Waits until the job runs and has completed so many more checkpoints, whatever happens to it meanwhile."""
+        last, seen = None, 0
+
+        def goes_on():
+            nonlocal last, seen
+            if not self.recovered(job):
+                return False
+            try:
+                now = self.completed_checkpoints(job)
+            except (Refused, OSError, http.client.HTTPException):
+                return False
+            # Another JobManager counts from 0 again.
+            if last is not None and now != last:
+                seen += max(now - last, 1)
+            last = now
+            return seen >= checkpoints
+
+        wait_for(f"job {job} to go on with {checkpoints} checkpoints", goes_on, seconds)
+
     def failure_cause(self, job):
         """The newest exception of a job, its first lines."""
         entries = self.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
@@ -89,9 +134,9 @@ class FlinkRest:
         call("PATCH", f"{self.address}/jobs/{job}?mode=cancel")
         wait_for(f"job {job} to be cancelled", lambda: self.state(job) == "CANCELED", seconds)
 
-    def stop_with_savepoint(self, job, folder, seconds=PATIENCE_SECONDS):
-        """Stops a job behind a savepoint, whose address is returned."""
-        trigger = self.post(f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": False})["request-id"]
+    def stop_with_savepoint(self, job, folder, seconds=PATIENCE_SECONDS, drain=False):
+        """Stops a job behind a savepoint, whose address is returned; draining, its sources end as bounded ones do."""
+        trigger = self.post(f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": drain})["request-id"]
 
         def finished():
             answer = self.get(f"/jobs/{job}/savepoints/{trigger}")
@@ -102,6 +147,24 @@ class FlinkRest:
             raise Failure(f"the savepoint failed: {json.dumps(operation)[:3000]}")
         wait_for(f"job {job} to finish", lambda: self.state(job) == "FINISHED", seconds)
         return operation["location"]
+
+    def latest_checkpoint(self, job):
+        """Address of the newest completed checkpoint, None without one."""
+        completed = self.get(f"/jobs/{job}/checkpoints")["latest"]["completed"]
+        return completed["external_path"] if completed else None
+
+    def rescale(self, job, parallelism, seconds=PATIENCE_SECONDS):
+        """Tells the adaptive scheduler to run all tasks of a job so often, and waits until it does."""
+        bounds = {"parallelism": {"lowerBound": 1, "upperBound": parallelism}}
+        wanted = {task["id"]: bounds for task in self.job(job)["vertices"]}
+        call("PUT", f"{self.address}/jobs/{job}/resource-requirements", wanted)
+
+        def is_rescaled():
+            if not self.recovered(job):
+                return False
+            return all(task["parallelism"] == parallelism for task in self.job(job)["vertices"])
+
+        wait_for(f"job {job} to run with parallelism {parallelism}", is_rescaled, seconds)
 
     def source_metric_sum(self, job, suffix):
         """Sum over subtasks of a metric of the first vertex whose name ends so; None when there is none."""

@@ -35,10 +35,14 @@ pub struct Entry {
     pub id: String,
     /// Partition key: one value per path.
     pub pk: Value,
-    /// ETag of the version that the write made, with or without its quotes; absent for an uncertain write.
+    /// ETag of the version that the write made, with or without its quotes; of no use for a delete, absent for an uncertain
+    /// write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     pub op: Operation,
+    /// When it was written, seconds since the epoch; a journal does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ts: Option<i64>,
 }
 
 /// A partition key in one spelling, whether it was written as `"x"` or as `["x"]`.

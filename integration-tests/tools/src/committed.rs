@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The committed files of the example job's file sink.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,55 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// What a line says was done.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeOperation {
+    /// Written; latest-version mode does not tell more.
+    #[default]
+    Unknown,
+    Create,
+    Replace,
+    Delete,
+}
+
+impl ChangeOperation {
+    /// Whether the line is of the feed of all versions and deletes.
+    pub fn is_known(self) -> bool {
+        self != Self::Unknown
+    }
+}
+
+impl fmt::Display for ChangeOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unknown",
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        })
+    }
+}
+
 /// One line: one change that the job emitted and its sink committed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Change {
     pub id: String,
     pub pk: Value,
-    pub etag: String,
+    /// Absent for a delete.
+    #[serde(default)]
+    pub etag: Option<String>,
+    #[serde(default)]
+    pub op: ChangeOperation,
+    /// The version before this one, where there was one and the feed says so.
+    #[serde(default)]
+    pub previous_etag: Option<String>,
+    /// -1 when the change came without one.
+    #[serde(default)]
+    pub lsn: i64,
+    /// The split that brought it.
+    #[serde(default)]
+    pub split: String,
     /// When the job wrote the line, milliseconds since the epoch.
     #[serde(default)]
     pub at: i64,

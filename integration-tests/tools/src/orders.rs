@@ -61,6 +61,10 @@ pub struct Shard {
     customers: Vec<u64>,
     /// Order numbers of each customer, as `customers`.
     orders: Vec<Vec<u64>>,
+    /// Orders of each customer that were deleted.
+    deleted: Vec<Vec<u64>>,
+    /// Whether orders are deleted and written anew.
+    deletes: bool,
     revision: u64,
 }
 
@@ -76,23 +80,31 @@ pub enum Step {
         order: u64,
         revision: u64,
     },
-    /// A transaction: the first of the orders is new if `new_first`, the rest are updates.
+    Delete {
+        customer: u64,
+        order: u64,
+    },
+    /// A transaction: the first of the orders is new if `new_first`, the last is deleted if `delete_last`, the rest are
+    /// updates.
     Batch {
         customer: u64,
         orders: Vec<u64>,
         new_first: bool,
+        delete_last: bool,
         revision: u64,
     },
 }
 
 impl Shard {
     /// The customers whose number leaves `task` when divided by `tasks`.
-    pub fn new(customers: u64, task: u64, tasks: u64) -> Self {
+    pub fn new(customers: u64, task: u64, tasks: u64, deletes: bool) -> Self {
         let customers: Vec<u64> = (0..customers).filter(|customer| customer % tasks == task).collect();
         let orders = vec![Vec::new(); customers.len()];
         Self {
             customers,
+            deleted: orders.clone(),
             orders,
+            deletes,
             revision: 0,
         }
     }
@@ -107,7 +119,9 @@ impl Shard {
     }
 
     /// Chooses the next write once the first orders are there; `new_order` gives the number of a new one. Three in ten are
-    /// inserts, one in ten is a transaction, the rest are updates, half of which go to the same few orders.
+    /// inserts, one in ten is a transaction, the rest are updates, half of which go to the same few orders. With deletes,
+    /// every fourth of those updates is a delete instead, as is the end of every other transaction, and every other insert
+    /// brings a deleted order back.
     pub fn next(&mut self, random: &mut fastrand::Rng, new_order: impl FnOnce() -> u64) -> Option<Step> {
         if self.customers.is_empty() {
             return None;
@@ -119,8 +133,14 @@ impl Shard {
         let index = if hot { 0 } else { random.usize(0..self.customers.len()) };
         let customer = self.customers[index];
         let known = &mut self.orders[index];
+        let gone = &mut self.deleted[index];
         if dice < 3 || known.is_empty() {
-            let order = new_order();
+            let back = if gone.is_empty() || random.bool() {
+                None
+            } else {
+                gone.pop()
+            };
+            let order = back.unwrap_or_else(new_order);
             known.push(order);
             return Some(Step::Insert { customer, order });
         }
@@ -136,6 +156,11 @@ impl Shard {
                     orders.push(order);
                 }
             }
+            let delete_last = self.deletes && orders.len() > 1 && random.bool();
+            if delete_last && let Some(last) = orders.last() {
+                known.retain(|order| order != last);
+                gone.push(*last);
+            }
             if new_first {
                 known.push(orders[0]);
             }
@@ -143,13 +168,20 @@ impl Shard {
                 customer,
                 orders,
                 new_first,
+                delete_last,
                 revision,
             });
         }
         let among = if hot { known.len().min(3) } else { known.len() };
+        let place = random.usize(0..among);
+        if self.deletes && random.u32(0..4) == 0 {
+            let order = known.swap_remove(place);
+            gone.push(order);
+            return Some(Step::Delete { customer, order });
+        }
         Some(Step::Update {
             customer,
-            order: known[random.usize(0..among)],
+            order: known[place],
             revision,
         })
     }
@@ -164,7 +196,7 @@ mod tests {
     #[test]
     fn shards_divide_the_customers() {
         let mut all: Vec<u64> = (0..3)
-            .flat_map(|task| Shard::new(10, task, 3).customers().to_vec())
+            .flat_map(|task| Shard::new(10, task, 3, false).customers().to_vec())
             .collect();
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
@@ -173,7 +205,7 @@ mod tests {
     #[test]
     fn every_update_is_of_an_order_of_the_same_customer() {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut shard = Shard::new(20, 1, 4);
+        let mut shard = Shard::new(20, 1, 4, false);
         let mut owner = std::collections::HashMap::new();
         let mut next = 0;
         let (mut inserts, mut updates, mut batches) = (0, 0, 0);
@@ -191,6 +223,7 @@ mod tests {
                     updates += 1;
                     assert_eq!(owner[&order], customer);
                 }
+                Step::Delete { .. } => panic!("nobody asked for deletes"),
                 Step::Batch {
                     customer,
                     orders,
@@ -213,6 +246,52 @@ mod tests {
         assert!(
             inserts > 2_000 && updates > 4_000 && batches > 500,
             "{inserts} {updates} {batches}"
+        );
+    }
+
+    #[test]
+    fn only_what_is_there_is_deleted_and_only_what_is_not_is_inserted() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut shard = Shard::new(20, 1, 4, true);
+        let (mut there, mut gone) = (HashSet::new(), HashSet::new());
+        let (mut deletes, mut returns, mut in_transactions) = (0, 0, 0);
+        let mut next = 0;
+        for _ in 0..10_000 {
+            let step = shard.next(&mut random, || {
+                next += 1;
+                next
+            });
+            match step.expect("the shard has customers") {
+                Step::Insert { order, .. } => {
+                    returns += usize::from(gone.remove(&order));
+                    assert!(there.insert(order));
+                }
+                Step::Update { order, .. } => assert!(there.contains(&order)),
+                Step::Delete { order, .. } => {
+                    deletes += 1;
+                    assert!(there.remove(&order) && gone.insert(order));
+                }
+                Step::Batch {
+                    orders,
+                    new_first,
+                    delete_last,
+                    ..
+                } => {
+                    if new_first {
+                        assert!(there.insert(orders[0]));
+                    }
+                    assert!(orders.iter().all(|order| there.contains(order)));
+                    if delete_last {
+                        in_transactions += 1;
+                        let last = orders.last().expect("not empty");
+                        assert!(there.remove(last) && gone.insert(*last));
+                    }
+                }
+            }
+        }
+        assert!(
+            deletes > 1_000 && returns > 500 && in_transactions > 200,
+            "{deletes} {returns} {in_transactions}"
         );
     }
 }

@@ -3,15 +3,15 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{ArgGroup, Parser};
+use clap::{ArgGroup, Parser, ValueEnum};
 use integration_tools::{change_log, committed, verify};
 
-/// Compares the committed files of the example job with the log of what was written, and prints one line of JSON:
-/// written, emitted, distinct, lost, duplicated, not_in_log, out_of_order and more. Ends with status 1 if one of the
-/// last four of these is not 0.
+/// Compares the committed files of an example job with the log of what was written, and prints one line of JSON:
+/// written, emitted, distinct, repeated_after_merge and more, and lost, duplicated, torn, not_in_log, out_of_order,
+/// mistold. Ends with status 1 if one of the latter is not 0.
 #[derive(Parser)]
 #[command(group(ArgGroup::new("truth").required(true).args(["admin", "journal"])))]
 struct Arguments {
@@ -30,9 +30,42 @@ struct Arguments {
     /// Journal of orders-writer, where the account is not the local server.
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// What the job read.
+    #[arg(long, value_enum, default_value = "latest-version")]
+    mode: Mode,
+    /// File with a line of JSON for each merge of partitions: ancestors, began_ms, last_seq.
+    #[arg(long)]
+    merges: Option<PathBuf>,
+    /// Most documents of a page of the job.
+    #[arg(long, default_value_t = 1_000)]
+    page_size: usize,
     /// Also prints how fast the first N changes were emitted.
     #[arg(long, value_name = "N")]
     backlog: Option<usize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    LatestVersion,
+    AllVersionsAndDeletes,
+    PresentStateThenChanges,
+}
+
+impl From<Mode> for verify::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::LatestVersion => Self::LatestVersion,
+            Mode::AllVersionsAndDeletes => Self::AllVersionsAndDeletes,
+            Mode::PresentStateThenChanges => Self::PresentStateThenChanges,
+        }
+    }
+}
+
+fn merges(file: &Path) -> Result<Vec<verify::Merge>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{}: {error}: {line}", file.display())))
+        .collect()
 }
 
 /// Entries asked for at once.
@@ -98,7 +131,12 @@ async fn run(arguments: Arguments) -> Result<bool, String> {
         }
         (None, None) => return Err("neither --admin nor --journal".to_owned()),
     };
-    let report = verify::compare(&log, &files);
+    let settings = verify::Settings {
+        mode: arguments.mode.into(),
+        merges: arguments.merges.as_deref().map(merges).transpose()?.unwrap_or_default(),
+        page_size: arguments.page_size,
+    };
+    let report = verify::compare(&log, &files, &settings);
     for sample in &report.samples {
         eprintln!("{sample}");
     }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-/// Counts of answered writes; a transaction counts once in `batches` and each of its documents as inserted or updated.
+/// Counts of answered writes; a transaction counts once in `batches` and each of its documents as what was done to it.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub inserted: AtomicU64,
     pub updated: AtomicU64,
+    pub deleted: AtomicU64,
     pub batches: AtomicU64,
     pub throttled: AtomicU64,
     pub retried: AtomicU64,
@@ -43,6 +44,7 @@ impl Counters {
             "written": self.written(),
             "inserted": Self::get(&self.inserted),
             "updated": Self::get(&self.updated),
+            "deleted": Self::get(&self.deleted),
             "batches": Self::get(&self.batches),
             "throttled": Self::get(&self.throttled),
             "retried": Self::get(&self.retried),

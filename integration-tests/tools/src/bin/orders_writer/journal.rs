@@ -40,6 +40,7 @@ impl Journal {
                 pk: customer.into(),
                 etag,
                 op,
+                ts: None,
             };
             serde_json::to_writer(&mut *writer, &entry).map_err(|error| format!("journal: {error}"))?;
             writer.write_all(b"\n").map_err(|error| format!("journal: {error}"))?;

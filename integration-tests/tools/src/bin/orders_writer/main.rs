@@ -54,6 +54,9 @@ struct Arguments {
     /// Requests per second after the first orders; 0 ends there.
     #[arg(long, default_value_t = 0)]
     rate: u64,
+    /// Also deletes orders as it goes on, alone and in transactions, and writes some of them anew.
+    #[arg(long)]
+    deletes: bool,
     /// Ends after so many seconds of going on.
     #[arg(long)]
     seconds: Option<u64>,
@@ -205,11 +208,12 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let start = Instant::now();
     let progress = tokio::spawn(counters.clone().report(arguments.orders));
 
+    let deletes = arguments.deletes;
     let mut first = Vec::new();
     for task in 0..plan.tasks {
         let (plan, target, stop) = (plan.clone(), target.clone(), stop.clone());
         first.push(tokio::spawn(async move {
-            let mut shard = Shard::new(plan.catalogue.customers, task, plan.tasks);
+            let mut shard = Shard::new(plan.catalogue.customers, task, plan.tasks, deletes);
             plan.write_first(&mut shard, &target, &stop).await.map(|()| shard)
         }));
     }

@@ -34,6 +34,7 @@ enum How {
     Create,
     Replace,
     Upsert,
+    Delete,
 }
 
 impl How {
@@ -42,6 +43,7 @@ impl How {
             Self::Create => Operation::Create,
             Self::Replace => Operation::Replace,
             Self::Upsert => Operation::Upsert,
+            Self::Delete => Operation::Delete,
         }
     }
 }
@@ -154,24 +156,33 @@ impl Target {
                 self.write_one(catalogue.order(customer, order, revision), how).await?;
                 Counters::add(&self.counters.updated, 1);
             }
+            Step::Delete { customer, order } => {
+                self.write_one(catalogue.order(customer, order, 0), How::Delete).await?;
+                Counters::add(&self.counters.deleted, 1);
+            }
             Step::Batch {
                 customer,
                 orders,
                 new_first,
+                delete_last,
                 revision,
             } => {
+                let last = orders.len() - 1;
                 let documents: Vec<(Order, How)> = orders
                     .iter()
                     .enumerate()
-                    .map(|(index, order)| match (index, new_first) {
-                        (0, true) => (catalogue.order(customer, *order, 0), How::Create),
+                    .map(|(index, order)| match index {
+                        0 if new_first => (catalogue.order(customer, *order, 0), How::Create),
+                        index if index == last && delete_last => (catalogue.order(customer, *order, 0), How::Delete),
                         _ => (catalogue.order(customer, *order, revision), How::Replace),
                     })
                     .collect();
-                let count = documents.len() as u64;
+                let others = u64::from(new_first) + u64::from(delete_last);
+                let updated = documents.len() as u64 - others;
                 self.write_batch(catalogue.customer(customer), documents).await?;
                 Counters::add(&self.counters.inserted, u64::from(new_first));
-                Counters::add(&self.counters.updated, count - u64::from(new_first));
+                Counters::add(&self.counters.deleted, u64::from(delete_last));
+                Counters::add(&self.counters.updated, updated);
             }
         }
         Ok(())
@@ -201,6 +212,10 @@ impl Target {
                     let documents = [(order.id, etag)];
                     return self.note(&order.customer, how.operation(), documents.into_iter());
                 }
+                // An earlier try of the same delete came through.
+                Err(Failure::Conflict) if how == How::Delete => {
+                    return self.note(&order.customer, Operation::Delete, [(order.id, None)].into_iter());
+                }
                 Err(failure) => {
                     let unanswered = self.after_failure(failure, &mut how, &mut patience).await?;
                     if unanswered {
@@ -218,6 +233,7 @@ impl Target {
             How::Create => self.container.create_item(customer, &order.id, order, None).await?,
             How::Replace => self.container.replace_item(customer, &order.id, order, None).await?,
             How::Upsert => self.container.upsert_item(customer, &order.id, order, None).await?,
+            How::Delete => self.container.delete_item(customer, &order.id, None).await?,
         };
         let headers = response.headers();
         self.counters
@@ -231,14 +247,20 @@ impl Target {
             match self.try_batch(&customer, &documents).await {
                 Ok(etags) => {
                     Counters::add(&self.counters.batches, 1);
-                    let ids = documents.into_iter().map(|(order, _)| order.id);
+                    let made = documents.into_iter().zip(etags);
+                    let (deleted, written): (Vec<_>, Vec<_>) = made.partition(|((_, how), _)| *how == How::Delete);
+                    let names =
+                        |made: Vec<((Order, How), _)>| made.into_iter().map(|((order, _), etag)| (order.id, etag));
                     // For the comparison a create and a replace are the same: a version that was made.
-                    return self.note(&customer, Operation::Upsert, ids.zip(etags));
+                    self.note(&customer, Operation::Upsert, names(written))?;
+                    return self.note(&customer, Operation::Delete, names(deleted));
                 }
                 Err(failure) => {
                     let mut how = How::Create;
                     let unanswered = self.after_failure(failure, &mut how, &mut patience).await?;
                     if how == How::Upsert {
+                        // An earlier try came through, so what it deleted is gone.
+                        documents.retain(|(_, each)| *each != How::Delete);
                         documents.iter_mut().for_each(|(_, each)| *each = How::Upsert);
                     }
                     if unanswered {
@@ -257,6 +279,7 @@ impl Target {
                 How::Create => batch.create_item(order)?,
                 How::Replace => batch.replace_item(order.id.clone(), order, None)?,
                 How::Upsert => batch.upsert_item(order, None)?,
+                How::Delete => batch.delete_item(order.id.clone(), None),
             };
         }
         let response = self.container.execute_transactional_batch(batch, None).await?;

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done to a running job: to the service that it reads from, and to the cluster that it runs in.
+
+Both have a schedule of their own, drawn from a seed, and run at the same time, so that one hits the job while it still
+suffers from the other. The order and kind of what happens follows from the seed; the moments also depend on how fast the
+cluster recovers.
+"""
+
+import json
+import random
+import threading
+import time
+
+from .console import Failure, progress
+
+
+class Journal:
+    """Everything that happened, as lines of JSON, and how often."""
+
+    def __init__(self, file):
+        self._file = open(file, "w", buffering=1)
+        self._lock = threading.Lock()
+        self._begin = time.monotonic()
+        self.counts = {}
+
+    def note(self, kind, **details):
+        with self._lock:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+            seconds = round(time.monotonic() - self._begin, 1)
+            line = {"seconds": seconds, "at": int(time.time() * 1000), "kind": kind, **details}
+            self._file.write(json.dumps(line) + "\n")
+        told = ", ".join(f"{name} {value}" for name, value in details.items())
+        progress(f"{kind}{': ' + told if told else ''}")
+
+    def count(self, kind):
+        return self.counts.get(kind, 0)
+
+    def close(self):
+        self._file.close()
+
+
+class Deck:
+    """Names in a random order: first those that are demanded, then more of all, deck after deck."""
+
+    def __init__(self, dice, demanded, more):
+        self._dice = dice
+        self._more = more
+        self._cards = list(demanded)
+        dice.shuffle(self._cards)
+
+    def draw(self):
+        if not self._cards:
+            self._cards = list(self._more)
+            self._dice.shuffle(self._cards)
+        return self._cards.pop(0)
+
+
+class ServiceTormentor(threading.Thread):
+    """Splits, merges, throttles, breaks connections and stops answering, until it is told to end."""
+
+    MOST_PARTITIONS = 10
+    PAUSE_SECONDS = (1.0, 6.0)
+    DECK = (
+        ["split"] * 4
+        + ["merge"] * 3
+        + ["nested_split", "split_many", "throttle", "throttle", "reset", "reset", "truncate", "unavailable"]
+        + ["late_answers", "latency", "refuse", "freeze", "lost_partitions"]
+    )
+
+    def __init__(self, server, container, seed, journal, merges_file, renumber):
+        super().__init__(name="service tormentor", daemon=True)
+        self._server = server
+        self._container = container
+        self._dice = random.Random(f"service {seed}")
+        self._deck = Deck(self._dice, ["split"] * 3 + ["merge", "throttle", "reset", "freeze"], self.DECK)
+        self._journal = journal
+        self._merges = open(merges_file, "w", buffering=1)
+        self._renumber = renumber
+        self._end = threading.Event()
+        self.failure = None
+
+    def run(self):
+        try:
+            while not self._end.wait(self._dice.uniform(*self.PAUSE_SECONDS)):
+                getattr(self, self._deck.draw())()
+        except Exception as failure:  # pylint: disable=broad-except
+            # Told to the main thread, which ends the run.
+            self.failure = failure
+
+    def check(self):
+        if self.failure is not None:
+            raise Failure(f"the tormentor of the service failed: {self.failure!r}")
+
+    def end(self):
+        """Ends it and leaves the service as it should be."""
+        self._end.set()
+        self.join(60)
+        self._server.clear_faults()
+        self._server.latency(0)
+        self._merges.close()
+        self.check()
+
+    def _partitions(self):
+        return self._server.state(self._container)["partitions"]
+
+    def _lock_millis(self):
+        return self._dice.choice([0, 0, 200, 700, 2000])
+
+    def split(self, partition=None):
+        partitions = self._partitions()
+        if len(partitions) >= self.MOST_PARTITIONS:
+            return self.merge()
+        partition = partition or self._dice.choice(partitions)["id"]
+        lock = self._lock_millis()
+        children = self._server.split(self._container, lock, partition)["children"]
+        self._journal.note("split", parent=partition, children=" ".join(children), lock_ms=lock)
+        return children
+
+    def nested_split(self):
+        """A child is split right away, while readers are still about the parent."""
+        children = self.split()
+        if isinstance(children, list):
+            self.split(children[0])
+
+    def split_many(self):
+        """Several partitions at once; the server takes them one after the other."""
+        for partition in self._dice.sample(self._partitions(), k=2) if len(self._partitions()) >= 2 else []:
+            self.split(partition["id"])
+
+    def merge(self):
+        before = self._partitions()
+        if len(before) < 3:
+            return self.split()
+        first = self._dice.randrange(len(before) - 1)
+        pair = before[first : first + 2]
+        ids = [partition["id"] for partition in pair]
+        lock, renumber = self._lock_millis(), self._renumber and self._dice.random() < 0.5
+        began = int(time.time() * 1000)
+        child = self._server.merge(self._container, ids, lock, renumber)["child"]
+        last_seq = self._server.state(self._container)["writes"]
+        ancestors = sorted({*ids, *(parent for partition in pair for parent in partition["parents"])})
+        self._merges.write(json.dumps({"ancestors": ancestors, "began_ms": began, "last_seq": last_seq}) + "\n")
+        self._journal.note("merge", parents=" ".join(ids), child=child, lock_ms=lock, renumbered=renumber)
+        return None
+
+    def _fault(self, kind, **rule):
+        self._server.fault(**rule)
+        self._journal.note(kind, **rule)
+
+    def throttle(self):
+        count, wait = self._dice.randint(20, 120), self._dice.choice([0, 100, 1000])
+        operation = self._dice.choice(["changefeed", "any"])
+        self._fault("throttle", operation=operation, kind="status", status=429, subStatus=3200,
+                    retryAfterMillis=wait, count=count)  # fmt: skip
+
+    def reset(self):
+        self._fault("reset", operation="changefeed", kind="reset", count=self._dice.randint(1, 6))
+
+    def truncate(self):
+        self._fault("truncate", operation="changefeed", kind="truncate", count=self._dice.randint(1, 6))
+
+    def unavailable(self):
+        status = self._dice.choice([503, 500, 408])
+        self._fault("unavailable", operation="any", kind="status", status=status, count=self._dice.randint(5, 40))
+
+    def late_answers(self):
+        delay = self._dice.randint(200, 3000)
+        self._fault("late_answers", operation="changefeed", kind="delay", delayMillis=delay, count=self._dice.randint(1, 8))
+
+    def lost_partitions(self):
+        """The list of partitions cannot be had just when it is needed."""
+        self._fault("lost_partitions", operation="pkranges", kind="status", status=503, count=self._dice.randint(1, 6))
+        self.split()
+
+    def refuse(self):
+        self._fault("refuse", operation="any", kind="refuse", count=self._dice.randint(10, 60))
+
+    def latency(self):
+        millis, seconds = self._dice.randint(20, 300), self._dice.uniform(2, 6)
+        self._journal.note("latency", millis=millis, seconds=round(seconds, 1))
+        self._server.latency(millis)
+        self._end.wait(seconds)
+        self._server.latency(0)
+
+    def freeze(self):
+        """What a server that is away for seconds looks like. It keeps all in memory, so it cannot be started anew."""
+        seconds = self._dice.uniform(1, 7)
+        self._journal.note("freeze", seconds=round(seconds, 1))
+        self._server.freeze(seconds)
+
+
+class ClusterTormentor:
+    """Kills, stops, restores and rescales; one thing after the other, mostly but not always waiting for recovery."""
+
+    # Fits into the slots of one TaskManager less than there are.
+    PARALLELISM = (1, 2, 3, 4)
+    DECK = ["kill_task_manager"] * 4 + ["kill_task_managers", "kill_job_manager", "rescale_by_savepoint",
+            "rescale_by_checkpoint", "rescale_in_place"]  # fmt: skip
+
+    def __init__(self, run, seed, journal, demanded):
+        self._run = run
+        self._cluster = run.cluster
+        self._dice = random.Random(f"cluster {seed}")
+        self._deck = Deck(self._dice, demanded, self.DECK)
+        self._journal = journal
+        self._adaptive = False
+
+    def strike(self):
+        """The next blow, and mostly the time to recover from it."""
+        self._dice_pause(0.5, 4.0)
+        getattr(self, self._deck.draw())()
+
+    def _recover(self):
+        self._cluster.rest.wait_for_recovery(self._run.job, self._dice.choice([1, 2, 3]))
+
+    def _dice_pause(self, least, most):
+        time.sleep(self._dice.uniform(least, most))
+
+    def _kill_one(self, before):
+        """Kills a TaskManager; another is started before or after."""
+        victim = self._dice.choice(self._cluster.running_task_managers())
+        if before:
+            self._cluster.start_task_manager()
+            self._cluster.wait_until_complete()
+        victim.kill()
+        self._journal.note("taskmanager_kill", victim=victim.name, replaced="before" if before else "after")
+        if not before:
+            self._dice_pause(0, 3)
+            self._cluster.start_task_manager()
+
+    def kill_task_manager(self):
+        self._kill_one(before=self._dice.random() < 0.4)
+        self._recover()
+
+    def kill_task_managers(self):
+        """A second one while the job has hardly noticed the first."""
+        self._kill_one(before=False)
+        self._dice_pause(0, 4)
+        self._kill_one(before=False)
+        self._recover()
+
+    def kill_job_manager(self):
+        """The one that comes back has the other scheduler: the default one restarts regions, the adaptive one rescales."""
+        self._adaptive = not self._adaptive
+        scheduler = "Adaptive" if self._adaptive else "Default"
+        self._cluster.restart_job_manager({"jobmanager.scheduler": scheduler})
+        self._journal.note("jobmanager_kill", next_scheduler=scheduler)
+        self._recover()
+
+    def _parallelism(self):
+        return self._dice.choice([each for each in self.PARALLELISM if each != self._run.parallelism])
+
+    def rescale_by_savepoint(self):
+        parallelism = self._parallelism()
+        savepoint = self._run.stop()
+        self._run.start(parallelism, savepoint)
+        self._journal.note("rescale", by="savepoint", parallelism=parallelism)
+        self._recover()
+
+    def rescale_by_checkpoint(self):
+        """The job is cancelled as it is and restored from its last checkpoint."""
+        parallelism = self._parallelism()
+        checkpoint = self._run.abandon()
+        self._run.start(parallelism, checkpoint)
+        self._journal.note("rescale", by="checkpoint", parallelism=parallelism)
+        self._recover()
+
+    def rescale_in_place(self):
+        """Without a savepoint, where the scheduler can do that."""
+        if not self._adaptive:
+            return self.kill_task_manager()
+        parallelism = self._parallelism()
+        self._cluster.rest.rescale(self._run.job, parallelism)
+        self._run.parallelism = parallelism
+        self._journal.note("rescale", by="scheduler", parallelism=parallelism)
+        return self._recover()
