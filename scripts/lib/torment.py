@@ -23,17 +23,17 @@ class Journal:
         self._begin = time.monotonic()
         self.counts = {}
 
-    def note(self, kind, **details):
+    def note(self, what, **details):
         with self._lock:
-            self.counts[kind] = self.counts.get(kind, 0) + 1
+            self.counts[what] = self.counts.get(what, 0) + 1
             seconds = round(time.monotonic() - self._begin, 1)
-            line = {"seconds": seconds, "at": int(time.time() * 1000), "kind": kind, **details}
+            line = {"seconds": seconds, "at": int(time.time() * 1000), "what": what, **details}
             self._file.write(json.dumps(line) + "\n")
         told = ", ".join(f"{name} {value}" for name, value in details.items())
-        progress(f"{kind}{': ' + told if told else ''}")
+        progress(f"{what}{': ' + told if told else ''}")
 
-    def count(self, kind):
-        return self.counts.get(kind, 0)
+    def count(self, what):
+        return self.counts.get(what, 0)
 
     def close(self):
         self._file.close()
@@ -143,9 +143,9 @@ class ServiceTormentor(threading.Thread):
         self._journal.note("merge", parents=" ".join(ids), child=child, lock_ms=lock, renumbered=renumber)
         return None
 
-    def _fault(self, kind, **rule):
+    def _fault(self, what, **rule):
         self._server.fault(**rule)
-        self._journal.note(kind, **rule)
+        self._journal.note(what, **rule)
 
     def throttle(self):
         count, wait = self._dice.randint(20, 120), self._dice.choice([0, 100, 1000])

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.examples;
 
+import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.ChangeOperation;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBRecordMetadata;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.util.Locale;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -40,14 +42,31 @@ final class ChangeLine implements CosmosDBDeserializationSchema<String> {
     }
 
     @Override
+    public boolean handlesDeletes() {
+        return true;
+    }
+
+    @Override
     public void deserialize(byte[] document, CosmosDBRecordMetadata metadata, Collector<String> out)
             throws IOException {
         StringWriter line = new StringWriter(256);
         try (JsonGenerator generator = json.createGenerator(line)) {
             generator.writeStartObject();
-            copyFields(document, generator);
-            generator.writeStringField("etag", metadata.etag());
+            if (metadata.operation() == ChangeOperation.DELETE) {
+                generator.writeStringField("id", metadata.id());
+                generator.writeFieldName("pk");
+                generator.writeRawValue(metadata.partitionKey());
+            } else {
+                generator.writeStringField("id", field(document, "id"));
+                generator.writeStringField("pk", field(document, partitionKeyField));
+                generator.writeStringField("etag", metadata.etag());
+            }
+            byte[] previous = metadata.previousDocument();
+            if (previous != null) {
+                generator.writeStringField("previous_etag", field(previous, "_etag"));
+            }
             generator.writeStringField("op", metadata.operation().name().toLowerCase(Locale.ROOT));
+            generator.writeBooleanField("ttl", metadata.isTimeToLiveExpired());
             generator.writeNumberField("lsn", metadata.lsn().orElse(-1));
             generator.writeNumberField("ts", metadata.timestampMillis().orElse(-1));
             generator.writeStringField("split", metadata.splitId());
@@ -57,22 +76,21 @@ final class ChangeLine implements CosmosDBDeserializationSchema<String> {
         out.collect(line.toString());
     }
 
-    /** Id and partition key. */
-    private void copyFields(byte[] document, JsonGenerator line) throws IOException {
+    /** A text field at the top of a document; null when it is not there. */
+    @Nullable
+    private String field(byte[] document, String name) throws IOException {
         try (JsonParser parser = json.createParser(document)) {
             parser.nextToken();
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                String field = parser.getCurrentName();
+                boolean found = parser.getCurrentName().equals(name);
                 parser.nextToken();
-                if (field.equals("id")) {
-                    line.writeStringField("id", parser.getText());
-                } else if (field.equals(partitionKeyField)) {
-                    line.writeStringField("pk", parser.getText());
-                } else {
-                    parser.skipChildren();
+                if (found) {
+                    return parser.getText();
                 }
+                parser.skipChildren();
             }
         }
+        return null;
     }
 
     @Override

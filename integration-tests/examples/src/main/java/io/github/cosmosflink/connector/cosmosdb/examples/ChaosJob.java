@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.examples;
 
+import io.github.cosmosflink.connector.cosmosdb.source.ChangeFeedMode;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
+import io.github.cosmosflink.connector.cosmosdb.source.StartPosition;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -22,8 +24,10 @@ import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.
  * is therefore what one subtask emitted between two checkpoints, and the documents of a transaction
  * belong into one file. Each subtask is also a failover region of its own.
  *
- * <p>Arguments: those of {@link CosmosDBJob}, and {@code --pause-micros}, how long each change is
- * held back.
+ * <p>Arguments: {@code --endpoint}, {@code --database}, {@code --container}, {@code --out}, {@code
+ * --checkpoint-interval}, {@code --page-size} and {@code --partition-key} of {@link CosmosDBJob};
+ * {@code --pause-micros}, how long each change is held back; {@code --min-splits}; {@code
+ * --all-versions-and-deletes}, from now on, or with {@code --present-state} after what is there.
  */
 public final class ChaosJob {
 
@@ -54,15 +58,31 @@ public final class ChaosJob {
     }
 
     private static CosmosDBSource<String> source(Arguments arguments) {
+        ChangeFeedMode mode =
+                arguments.has("all-versions-and-deletes")
+                        ? ChangeFeedMode.ALL_VERSIONS_AND_DELETES
+                        : ChangeFeedMode.LATEST_VERSION;
         return CosmosDBSource.<String>builder()
                 .endpoint(arguments.require("endpoint"))
                 .key(arguments.get("key", System.getenv("COSMOS_KEY")))
                 .database(arguments.require("database"))
                 .container(arguments.require("container"))
                 .deserializer(new ChangeLine(arguments.get("partition-key", "customer")))
+                .changeFeedMode(mode)
+                .startFrom(start(arguments, mode))
+                .minSplits(arguments.get("min-splits", 1))
                 .pageSize(arguments.get("page-size", 1000))
                 .idlePollInterval(Duration.ofMillis(50), Duration.ofMillis(500))
                 .build();
+    }
+
+    private static StartPosition start(Arguments arguments, ChangeFeedMode mode) {
+        if (mode == ChangeFeedMode.LATEST_VERSION) {
+            return StartPosition.beginning();
+        }
+        return arguments.has("present-state")
+                ? StartPosition.presentStateThenChanges()
+                : StartPosition.now();
     }
 
     /** Holds every line back for a while. */
