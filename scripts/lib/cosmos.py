@@ -47,9 +47,10 @@ class LocalServer:
     def check(self):
         self._process.check()
 
-    def create(self, container, partitions, partition_key="/customer"):
-        """Makes a container with so many physical partitions."""
+    def create(self, container, partitions, partition_key="/customer", **settings):
+        """Makes a container with so many physical partitions; the names of settings are those of the server's README."""
         body = {"database": DATABASE, "container": container, "partitionKey": [partition_key], "partitions": partitions}
+        body.update(settings)
         return call("POST", self.admin + "containers", body)
 
     def state(self, container):

@@ -67,7 +67,7 @@ class ServiceTormentor(threading.Thread):
         + ["late_answers", "latency", "refuse", "freeze", "lost_partitions"]
     )
 
-    def __init__(self, server, container, seed, journal, merges_file, renumber):
+    def __init__(self, server, container, seed, journal, merges_file):
         super().__init__(name="service tormentor", daemon=True)
         self._server = server
         self._container = container
@@ -75,7 +75,6 @@ class ServiceTormentor(threading.Thread):
         self._deck = Deck(self._dice, ["split"] * 3 + ["merge", "throttle", "reset", "freeze"], self.DECK)
         self._journal = journal
         self._merges = open(merges_file, "w", buffering=1)
-        self._renumber = renumber
         self._end = threading.Event()
         self.failure = None
 
@@ -134,7 +133,7 @@ class ServiceTormentor(threading.Thread):
         first = self._dice.randrange(len(before) - 1)
         pair = before[first : first + 2]
         ids = [partition["id"] for partition in pair]
-        lock, renumber = self._lock_millis(), self._renumber and self._dice.random() < 0.5
+        lock, renumber = self._lock_millis(), self._dice.random() < 0.5
         began = int(time.time() * 1000)
         child = self._server.merge(self._container, ids, lock, renumber)["child"]
         last_seq = self._server.state(self._container)["writes"]

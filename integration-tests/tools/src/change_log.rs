@@ -45,10 +45,11 @@ pub struct Entry {
     pub ts: Option<i64>,
 }
 
-/// A partition key in one spelling, whether it was written as `"x"` or as `["x"]`.
+/// A partition key in one spelling, whether it was written as `"x"`, as `["x"]`, or as `{"path":"x"}`.
 pub fn partition_key_text(pk: &Value) -> String {
     match pk {
         Value::Array(_) => pk.to_string(),
+        Value::Object(values) => Value::Array(values.values().cloned().collect()).to_string(),
         single => format!("[{single}]"),
     }
 }
@@ -88,6 +89,10 @@ mod tests {
         assert_eq!(entries.len(), 2);
         assert_eq!(bare_etag(entries[0].etag.as_deref().expect("has an ETag")), "00-1");
         assert_eq!(partition_key_text(&entries[0].pk), partition_key_text(&entries[1].pk));
+        assert_eq!(
+            partition_key_text(&serde_json::json!({"customer": "x"})),
+            partition_key_text(&entries[0].pk)
+        );
         assert_eq!(entries[1].op, Operation::Uncertain);
     }
 

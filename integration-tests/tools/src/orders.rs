@@ -18,6 +18,9 @@ pub struct Order {
     /// Grows with every version of the order.
     pub revision: u64,
     pub note: String,
+    /// Seconds to live after this version, where the container lets documents expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
 }
 
 const STATUS: [&str; 5] = ["placed", "paid", "packed", "shipped", "delivered"];
@@ -31,6 +34,8 @@ pub struct Catalogue {
     pub customers: u64,
     /// Characters of the note, which brings a document to its size.
     pub note_length: usize,
+    /// Gives one new order in sixteen so many seconds to live, unless it is written again.
+    pub seconds_to_live: Option<u32>,
 }
 
 impl Catalogue {
@@ -50,6 +55,9 @@ impl Catalogue {
             amount: 100 + (order * 7919) % 100_000,
             revision,
             note: "x".repeat(self.note_length),
+            ttl: self
+                .seconds_to_live
+                .filter(|_| order.is_multiple_of(16) && revision == 0),
         }
     }
 }

@@ -57,6 +57,9 @@ struct Arguments {
     /// Also deletes orders as it goes on, alone and in transactions, and writes some of them anew.
     #[arg(long)]
     deletes: bool,
+    /// Lets one new order in sixteen expire after so many seconds, where the container does that.
+    #[arg(long)]
+    seconds_to_live: Option<u32>,
     /// Ends after so many seconds of going on.
     #[arg(long)]
     seconds: Option<u64>,
@@ -199,6 +202,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
             prefix: arguments.prefix.clone(),
             customers: arguments.customers.max(1),
             note_length: arguments.note_length,
+            seconds_to_live: arguments.seconds_to_live,
         },
         orders: arguments.orders,
         tasks: arguments.concurrency.clamp(1, arguments.customers.max(1)),
