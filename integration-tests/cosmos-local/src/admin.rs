@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::engine::{AdminError, ContainerSpec, Response};
 use crate::faults::Fault;
 use crate::operation::segments;
+use crate::regions::Failover;
 use crate::reply::Reply;
 use crate::server::Shell;
 
@@ -86,6 +87,20 @@ async fn respond(shell: &Shell, method: &Method, path: &str, query: &str, body: 
         ("GET", ["containers", database, container, "log"]) => {
             let (from, limit) = window(query)?;
             engine.write_log(database, container, from, limit).await.map(lines)
+        }
+        ("GET", ["regions"]) => Ok(json_reply(shell.describe_regions())),
+        ("POST", ["regions"]) => {
+            shell.regions.change(&parse(body)?)?;
+            engine.set_lag(shell.regions.lag())?;
+            shell.log.line(format_args!("regions: {}", shell.describe_regions()));
+            Ok(json_reply(shell.describe_regions()))
+        }
+        ("POST", ["failover"]) => {
+            let Failover { to } = parse(body)?;
+            shell.regions.fail_over(&to)?;
+            engine.set_lag(shell.regions.lag())?;
+            shell.log.line(format_args!("writes moved to {to}"));
+            Ok(json_reply(shell.describe_regions()))
         }
         ("POST", ["latency"]) => {
             let Latency { millis } = parse(body)?;

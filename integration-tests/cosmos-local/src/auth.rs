@@ -112,7 +112,8 @@ mod tests {
             path: path.to_owned(),
             headers,
             body: Bytes::new(),
-            endpoint: String::new(),
+            replica: false,
+            locations: Vec::new(),
         }
     }
 

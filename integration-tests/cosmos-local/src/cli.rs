@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::auth::{AccountKey, EMULATOR_KEY};
+use crate::regions::FIRST;
+use crate::server::SecondRegion;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -18,6 +20,8 @@ Usage: cosmos-local [OPTIONS]
   --tls                     serve https with a certificate made at start
   --key BASE64              account key [the public emulator key]
   --engine native|reference the server's own engine, or the SDK's in-memory emulator [native]
+  --second-region NAME[:PORT]
+                            a second region of the account, on a port of its own [no second region, any free port]
   --all-versions-and-deletes SECONDS
                             an account with continuous backup: containers retain versions and deletes so long
   --ready-file FILE         write the line of JSON that stdout gets to this file as well
@@ -62,6 +66,8 @@ pub struct Arguments {
     pub key: String,
     /// Which engine answers.
     pub engine: EngineChoice,
+    /// A second region of the account.
+    pub second_region: Option<SecondRegion>,
     /// For how many seconds containers retain versions and deletes that do not say it themselves.
     pub all_versions: Option<u32>,
     /// Where to repeat the line of stdout.
@@ -90,6 +96,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         tls: false,
         key: EMULATOR_KEY.to_owned(),
         engine: EngineChoice::Native,
+        second_region: None,
         all_versions: None,
         ready_file: None,
         log: LogTarget::Stderr,
@@ -133,6 +140,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
                     }
                 }
             }
+            "--second-region" => parsed.second_region = Some(second_region(&value()?)?),
             "--all-versions-and-deletes" => {
                 let seconds = value()?;
                 parsed.all_versions = match seconds.parse() {
@@ -158,10 +166,31 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
             other => return Err(format!("{other}: not an option; see --help")),
         }
     }
-    if parsed.all_versions.is_some() && parsed.engine == EngineChoice::Reference {
-        return Err("--all-versions-and-deletes: the reference engine keeps latest versions only".to_owned());
+    if parsed.engine == EngineChoice::Reference {
+        if parsed.all_versions.is_some() {
+            return Err("--all-versions-and-deletes: the reference engine keeps latest versions only".to_owned());
+        }
+        if parsed.second_region.is_some() {
+            return Err("--second-region: the reference engine has one region".to_owned());
+        }
     }
     Ok(Command::Serve(Box::new(parsed)))
+}
+
+fn second_region(text: &str) -> Result<SecondRegion, String> {
+    let (name, port) = match text.split_once(':') {
+        None => (text, Ok(0)),
+        Some((name, port)) => (name, port.parse()),
+    };
+    match port {
+        Ok(port) if !name.is_empty() && name != FIRST => Ok(SecondRegion {
+            name: name.to_owned(),
+            port,
+        }),
+        _ => Err(format!(
+            "--second-region: {text} is no name other than {FIRST}, with or without a colon and a port"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +226,9 @@ mod tests {
                 "--engine reference --all-versions-and-deletes 9",
                 "--all-versions-and-deletes",
             ),
+            ("--second-region :1", "--second-region"),
+            ("--engine reference --second-region west", "--second-region"),
+            ("--second-region west:x", "--second-region"),
             ("--nothing", "--nothing"),
         ] {
             let error = arguments(line).map(|_| ()).unwrap_err();

@@ -101,11 +101,16 @@ impl AsyncWrite for Socket {
     }
 }
 
+/// How much more than it sends an answer announces that announces too much.
+const EXCESS: u64 = 16;
+
 /// The body of an answer.
 #[derive(Debug)]
 pub enum AnswerBody {
     /// All of it.
     Whole(Option<Bytes>),
+    /// All of it, but more was announced.
+    Long(Option<Bytes>, u64),
     /// The first part of it, then the end of the connection.
     Broken(Broken),
 }
@@ -134,10 +139,17 @@ impl AnswerBody {
         })
     }
 
+    /// Announces more than there is and ends as if that were all.
+    pub fn long(body: Bytes) -> Self {
+        let announced = body.len() as u64 + EXCESS;
+        Self::Long(Some(body), announced)
+    }
+
     /// How much the answer announces.
     pub fn announced(&self) -> u64 {
         match self {
             Self::Whole(body) => body.as_ref().map_or(0, |body| body.len() as u64),
+            Self::Long(_, announced) => *announced,
             Self::Broken(broken) => broken.announced,
         }
     }
@@ -149,7 +161,7 @@ impl Body for AnswerBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let broken = match self.get_mut() {
-            Self::Whole(body) => {
+            Self::Whole(body) | Self::Long(body, _) => {
                 let body = body.take().filter(|body| !body.is_empty());
                 return Poll::Ready(body.map(|body| Ok(Frame::data(body))));
             }
@@ -171,7 +183,8 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.as_ref().is_none_or(Bytes::is_empty),
-            Self::Broken(_) => false,
+            // What was announced is still to come.
+            Self::Long(..) | Self::Broken(_) => false,
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -33,7 +34,18 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, empty when there is none.
     pub body: Bytes,
-    /// The address the client used, with scheme and a slash at the end.
+    /// Whether it came to a region that may lag behind the writes.
+    pub replica: bool,
+    /// The regions of the account, the one that takes writes first; only where the account is asked for.
+    pub locations: Vec<Location>,
+}
+
+/// A region as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Name.
+    pub name: String,
+    /// Address, with scheme and a slash at the end.
     pub endpoint: String,
 }
 
@@ -218,6 +230,15 @@ pub trait Engine: Send + Sync + 'static {
         _spec: SettingsSpec,
     ) -> BoxFuture<'a, AdminResult> {
         Box::pin(async { Err(AdminError::unsupported("settings")) })
+    }
+
+    /// Lets reads of a region see only what is older than this; 0 lets them see everything.
+    fn set_lag(&self, lag: Duration) -> Result<(), AdminError> {
+        if lag.is_zero() {
+            Ok(())
+        } else {
+            Err(AdminError::unsupported("regions that lag"))
+        }
     }
 
     /// Splits a partition in two and answers once the children are there.

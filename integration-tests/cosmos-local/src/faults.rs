@@ -20,10 +20,29 @@ pub enum FaultKind {
     Reset,
     /// Close the connection before the announced end of the body.
     Truncate,
+    /// Send the whole body, but announce more than there is.
+    Long,
+    /// Announce and send the first half of the body as if it were all.
+    Short,
     /// Answer late.
     Delay,
     /// Close the connection without an answer.
     Refuse,
+}
+
+impl FaultKind {
+    /// Its name in rules and in the request log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Reset => "reset",
+            Self::Truncate => "truncate",
+            Self::Long => "long",
+            Self::Short => "short",
+            Self::Delay => "delay",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 /// A rule: which requests misbehave, how, and how many of them.

@@ -14,6 +14,7 @@ pub mod log;
 pub mod native;
 pub mod operation;
 pub mod reference;
+pub mod regions;
 mod reply;
 pub mod request_log;
 pub mod server;

@@ -65,6 +65,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         port: arguments.port,
         tls: arguments.tls,
         key: arguments.key,
+        second_region: arguments.second_region,
         log: match &arguments.log {
             LogTarget::Stderr => Log::to_stderr(arguments.verbose),
             LogTarget::File(file) => Log::to_file(file, arguments.verbose)?,
@@ -76,6 +77,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         "key": server.key(),
         "admin": server.admin(),
         "pid": std::process::id(),
+        "regions": server.regions(),
     });
     if let Some(certificate) = server.certificate() {
         ready["certificate"] = json!(certificate);

@@ -123,6 +123,40 @@ impl Operation {
         }
     }
 
+    /// Whether it changes anything.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::CreateDatabase
+            | Self::DeleteDatabase
+            | Self::CreateContainer
+            | Self::ReplaceContainer
+            | Self::DeleteContainer
+            | Self::Batch
+            | Self::CreateItem
+            | Self::UpsertItem
+            | Self::ReplaceItem
+            | Self::DeleteItem
+            | Self::ReplaceOffer => true,
+            Self::ReadAccount
+            | Self::ListDatabases
+            | Self::QueryDatabases
+            | Self::ReadDatabase
+            | Self::ListContainers
+            | Self::QueryContainers
+            | Self::ReadContainer
+            | Self::ReadPartitionKeyRanges
+            | Self::ChangeFeed
+            | Self::ListItems
+            | Self::QueryItems
+            | Self::QueryPlan
+            | Self::ReadItem
+            | Self::ListOffers
+            | Self::QueryOffers
+            | Self::ReadOffer
+            | Self::Unsupported => false,
+        }
+    }
+
     /// The name of the operation's kind in the request log and in fault rules.
     pub fn kind(self) -> &'static str {
         match self {

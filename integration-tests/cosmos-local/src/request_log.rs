@@ -21,6 +21,7 @@ pub struct Entry {
     seq: u64,
     method: String,
     path: String,
+    region: String,
     kind: &'static str,
     status: u16,
     sub_status: u32,
@@ -40,6 +41,7 @@ impl Entry {
         operation: Operation,
         response: Option<&Response>,
         fault: Option<&'static str>,
+        region: &str,
         time: Duration,
     ) -> Self {
         let text = |name| request.header(name).map(str::to_owned);
@@ -54,6 +56,7 @@ impl Entry {
             seq: 0,
             method: request.method.to_string(),
             path: request.path.clone(),
+            region: region.to_owned(),
             kind: operation.kind(),
             status: response.map_or(0, |response| response.status().as_u16()),
             sub_status: u32::try_from(number("x-ms-substatus")).unwrap_or(0),

@@ -15,8 +15,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 use crate::admin;
@@ -26,9 +28,10 @@ use crate::engine::{Engine, Request, Response};
 use crate::faults::{Fault, FaultKind, Faults};
 use crate::log::Log;
 use crate::operation::{Operation, segments};
+use crate::regions::{self, Admission, Regions};
 use crate::reply::Reply;
 use crate::request_log::{Entry, RequestLog};
-use crate::tls::{self, Tls};
+use crate::tls;
 
 /// The largest request taken; the protocol's own limits are far below.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -50,18 +53,30 @@ pub struct Options {
     pub tls: bool,
     /// The account key in base64.
     pub key: String,
+    /// A second region, on an address of its own.
+    pub second_region: Option<SecondRegion>,
     /// Where log lines go.
     pub log: Log,
 }
 
+/// A second region of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondRegion {
+    /// Its name.
+    pub name: String,
+    /// Its port, 0 for any that is free.
+    pub port: u16,
+}
+
 impl Options {
-    /// Any free port of the loopback address, the emulator's key, no TLS and no log.
+    /// Any free port of the loopback address, the emulator's key, no TLS, one region and no log.
     pub fn local() -> Self {
         Self {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 0,
             tls: false,
             key: crate::auth::EMULATOR_KEY.to_owned(),
+            second_region: None,
             log: Log::silent(),
         }
     }
@@ -77,6 +92,8 @@ pub struct Shell {
     pub requests: RequestLog,
     /// How much later every answer of the protocol comes.
     pub latency_millis: AtomicU64,
+    /// The regions of the account.
+    pub regions: Regions,
     /// Log for people.
     pub log: Log,
     key: AccountKey,
@@ -90,7 +107,7 @@ pub struct Server {
     key: String,
     certificate: Option<String>,
     shell: Arc<Shell>,
-    accepting: JoinHandle<()>,
+    accepting: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -108,13 +125,13 @@ impl Server {
             AccountKey::parse(&options.key).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message))?;
         let tls = options.tls.then(|| tls::generate(options.host)).transpose()?;
         let listener = TcpListener::bind((options.host, options.port)).await?;
-        let mut address = listener.local_addr()?;
-        if address.ip().is_unspecified() {
-            // "All addresses" is nothing that a client could connect to.
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
+        let address = reachable(&listener)?;
+        let mut regions = vec![(regions::FIRST.to_owned(), address)];
+        let mut listeners = vec![listener];
+        if let Some(second) = options.second_region {
+            let listener = TcpListener::bind((options.host, second.port)).await?;
+            regions.push((second.name, reachable(&listener)?));
+            listeners.push(listener);
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let shell = Arc::new(Shell {
@@ -122,13 +139,19 @@ impl Server {
             faults: Faults::default(),
             requests: RequestLog::default(),
             latency_millis: AtomicU64::new(0),
+            regions: Regions::new(regions),
             log: options.log,
             key,
             scheme,
             address,
         });
         let certificate = tls.as_ref().map(|tls| tls.certificate.clone());
-        let accepting = tokio::spawn(accept(listener, tls, Arc::clone(&shell)));
+        let acceptor = tls.map(|tls| tls.acceptor);
+        let accepting = listeners
+            .into_iter()
+            .enumerate()
+            .map(|(region, listener)| tokio::spawn(accept(listener, region, acceptor.clone(), Arc::clone(&shell))))
+            .collect();
         Ok(Self {
             address,
             key: options.key,
@@ -136,6 +159,11 @@ impl Server {
             shell,
             accepting,
         })
+    }
+
+    /// The regions with their names and addresses.
+    pub fn regions(&self) -> Value {
+        self.shell.describe_regions()
     }
 
     /// Address of the Cosmos endpoint, with a slash at its end.
@@ -165,20 +193,43 @@ impl Server {
 
     /// Closes the listener and all connections.
     pub async fn stop(mut self) {
-        self.accepting.abort();
-        // Waits until the socket is closed, so that the port is free for the next.
-        let _ = (&mut self.accepting).await;
+        for accepting in &mut self.accepting {
+            accepting.abort();
+            // Waits until the socket is closed, so that the port is free for the next.
+            let _ = accepting.await;
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.accepting.abort();
+        for accepting in &self.accepting {
+            accepting.abort();
+        }
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<Tls>, shell: Arc<Shell>) {
-    let tls = tls.map(|tls| tls.acceptor);
+/// Where clients reach a listener.
+fn reachable(listener: &TcpListener) -> io::Result<SocketAddr> {
+    let mut address = listener.local_addr()?;
+    if address.ip().is_unspecified() {
+        // "All addresses" is nothing that a client could connect to.
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(address)
+}
+
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy)]
+struct Entrance {
+    region: usize,
+    peer: SocketAddr,
+}
+
+async fn accept(listener: TcpListener, region: usize, tls: Option<TlsAcceptor>, shell: Arc<Shell>) {
     // Connections belong to this task, so that they end with it.
     let mut connections = JoinSet::new();
     loop {
@@ -197,7 +248,8 @@ async fn accept(listener: TcpListener, tls: Option<Tls>, shell: Arc<Shell>) {
         let tls = tls.clone();
         connections.spawn(async move {
             let cutter = Cutter::default();
-            if let Err(error) = connection(stream, peer, tls, &shell, &cutter).await
+            let entrance = Entrance { region, peer };
+            if let Err(error) = connection(stream, entrance, tls, &shell, &cutter).await
                 && shell.log.verbose()
             {
                 shell.log.line(format_args!("connection of {peer} ended: {error}"));
@@ -208,8 +260,8 @@ async fn accept(listener: TcpListener, tls: Option<Tls>, shell: Arc<Shell>) {
 
 async fn connection(
     stream: TcpStream,
-    peer: SocketAddr,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    entrance: Entrance,
+    tls: Option<TlsAcceptor>,
     shell: &Arc<Shell>,
     cutter: &Cutter,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -227,7 +279,7 @@ async fn connection(
     let service = service_fn(|request| {
         let shell = Arc::clone(shell);
         let cutter = cutter.clone();
-        async move { Ok::<_, Infallible>(serve(&shell, peer, &cutter, request).await) }
+        async move { Ok::<_, Infallible>(serve(&shell, entrance, &cutter, request).await) }
     });
     match tls {
         None => tokio::select! {
@@ -246,7 +298,7 @@ async fn connection(
 
 async fn serve(
     shell: &Shell,
-    peer: SocketAddr,
+    entrance: Entrance,
     cutter: &Cutter,
     request: hyper::Request<Incoming>,
 ) -> http::Response<AnswerBody> {
@@ -260,7 +312,7 @@ async fn serve(
     };
     let path = parts.uri.path();
     if path.starts_with(admin::PREFIX) {
-        if !peer.ip().is_loopback() {
+        if !entrance.peer.ip().is_loopback() {
             return whole(Reply::error(403, 0, "only from this machine").build());
         }
         let query = parts.uri.query().unwrap_or_default();
@@ -277,15 +329,27 @@ async fn serve(
         method: parts.method,
         headers: parts.headers,
         body,
-        endpoint: format!("{}://{authority}/", shell.scheme),
+        replica: false,
+        locations: Vec::new(),
     };
-    shell.answer(&request, cutter).await
+    shell.answer(request, entrance.region, &authority, cutter).await
 }
 
 impl Shell {
-    async fn answer(&self, request: &Request, cutter: &Cutter) -> http::Response<AnswerBody> {
+    /// The regions as the administrative interface shows them.
+    pub fn describe_regions(&self) -> Value {
+        self.regions.describe(self.scheme)
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request,
+        region: usize,
+        authority: &str,
+        cutter: &Cutter,
+    ) -> http::Response<AnswerBody> {
         let start = Instant::now();
-        let operation = Operation::of(request, &segments(&request.path));
+        let operation = Operation::of(&request, &segments(&request.path));
         let fault = self.faults.take(operation.kind());
         let latency = Duration::from_millis(self.latency_millis.load(Ordering::Relaxed));
         let delay = latency + fault.as_ref().map_or(Duration::ZERO, Fault::delay);
@@ -296,12 +360,30 @@ impl Shell {
         let response = match &fault {
             Some(fault) if fault.kind == FaultKind::Status => Some(fault.answer()),
             Some(fault) if fault.kind == FaultKind::Refuse => None,
-            _ if !self.key.signed(request) => Some(unauthorized()),
-            _ => Some(self.engine.handle(request).await),
+            _ => match self.regions.admit(region, operation) {
+                Admission::Silence => None,
+                _ if !self.key.signed(&request) => Some(unauthorized()),
+                Admission::Refuse(reply) => Some(reply.build()),
+                Admission::Serve { replica } => {
+                    request.replica = replica;
+                    if operation == Operation::ReadAccount {
+                        request.locations = self.regions.locations(self.scheme, authority);
+                    }
+                    Some(self.engine.handle(&request).await)
+                }
+            },
         };
         let time = start.elapsed();
-        let response = response.map(|response| finished(response, request, time));
-        let entry = Entry::new(request, operation, response.as_ref(), kind.map(name), time);
+        let response = response.map(|response| finished(response, &request, time));
+        let name = self.regions.name(region);
+        let entry = Entry::new(
+            &request,
+            operation,
+            response.as_ref(),
+            kind.map(FaultKind::name),
+            name,
+            time,
+        );
         if self.log.verbose() || kind.is_some() {
             self.log.line(entry.line());
         }
@@ -311,21 +393,18 @@ impl Shell {
             // The connection is about to end; there is nobody to answer to.
             return std::future::pending().await;
         };
+        let body = |body| match kind {
+            Some(FaultKind::Reset) => AnswerBody::broken(body, cutter.clone(), true),
+            Some(FaultKind::Truncate) => AnswerBody::broken(body, cutter.clone(), false),
+            Some(FaultKind::Long) => AnswerBody::long(body),
+            Some(FaultKind::Short) => AnswerBody::Whole(Some(body.slice(..body.len() / 2))),
+            Some(FaultKind::Status | FaultKind::Delay | FaultKind::Refuse) | None => AnswerBody::Whole(Some(body)),
+        };
+        let response = response.map(body);
         match kind {
-            Some(FaultKind::Reset) => broken(response, cutter, true),
-            Some(FaultKind::Truncate) => broken(response, cutter, false),
-            _ => whole(response),
+            Some(FaultKind::Reset | FaultKind::Truncate | FaultKind::Long) => announced(response),
+            _ => response,
         }
-    }
-}
-
-fn name(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Status => "status",
-        FaultKind::Reset => "reset",
-        FaultKind::Truncate => "truncate",
-        FaultKind::Delay => "delay",
-        FaultKind::Refuse => "refuse",
     }
 }
 
@@ -371,13 +450,13 @@ fn whole(response: Response) -> http::Response<AnswerBody> {
     response.map(|body| AnswerBody::Whole(Some(body)))
 }
 
-fn broken(response: Response, cutter: &Cutter, reset: bool) -> http::Response<AnswerBody> {
-    let mut response = response.map(|body| AnswerBody::broken(body, cutter.clone(), reset));
+/// Says how long the body is, which is not how long it will be.
+fn announced(mut response: http::Response<AnswerBody>) -> http::Response<AnswerBody> {
     if response.status() == http::StatusCode::NOT_MODIFIED {
         // A 304 has no body to break.
         *response.status_mut() = http::StatusCode::OK;
     }
-    let announced = HeaderValue::from(response.body().announced());
-    response.headers_mut().insert(CONTENT_LENGTH, announced);
+    let length = HeaderValue::from(response.body().announced());
+    response.headers_mut().insert(CONTENT_LENGTH, length);
     response
 }

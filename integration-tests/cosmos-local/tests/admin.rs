@@ -122,6 +122,7 @@ fn connections_break_in_the_middle_of_a_body_and_work_again() {
     for (kind, expected) in [
         ("reset", io::ErrorKind::ConnectionReset),
         ("truncate", io::ErrorKind::UnexpectedEof),
+        ("long", io::ErrorKind::UnexpectedEof),
         ("refuse", io::ErrorKind::UnexpectedEof),
     ] {
         fault(&client, json!({"operation": "changefeed", "kind": kind}));
@@ -129,6 +130,18 @@ fn connections_break_in_the_middle_of_a_body_and_work_again() {
         assert_eq!(broken.kind(), expected, "{kind}: {broken}");
         assert_eq!(try_feed(&client).unwrap().documents().len(), 100);
     }
+}
+
+#[test]
+fn half_a_body_can_pass_for_all_of_it() {
+    let local = Local::start();
+    let client = local.container(1);
+    client.upsert(&json!({"id": "a", "pk": "p"}));
+    let whole = client.feed("0", None, &[]).body;
+    fault(&client, json!({"operation": "changefeed", "kind": "short"}));
+    let half = try_feed(&client).unwrap();
+    assert_eq!((half.status, half.body.as_slice()), (200, &whole[..whole.len() / 2]));
+    assert_eq!(try_feed(&client).unwrap().body, whole);
 }
 
 #[test]

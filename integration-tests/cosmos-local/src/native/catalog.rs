@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use azure_data_cosmos_driver::models::PartitionKeyDefinition;
 use parking_lot::RwLock;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::container::{Container, Definition, new_stamp};
 use super::document::Stamp;
+use super::replication::Replication;
 use super::rid;
 use super::settings::Settings;
 
@@ -126,6 +128,7 @@ pub struct Catalog {
     offers: RwLock<BTreeMap<String, Offer>>,
     next_database: AtomicU32,
     next_offer: AtomicU32,
+    replication: Arc<Replication>,
 }
 
 impl Catalog {
@@ -189,6 +192,7 @@ impl Catalog {
                 partitions: new.partitions,
                 throughput: new.offer.as_ref().and_then(units),
                 settings: new.settings,
+                replication: Arc::clone(&self.replication),
             },
         ));
         containers.insert(new.name, Arc::clone(&container));
@@ -219,6 +223,16 @@ impl Catalog {
         self.offers
             .write()
             .retain(|_, offer| !Arc::ptr_eq(&offer.container, container));
+    }
+
+    /// Lets the region that takes no writes lag behind.
+    pub fn set_lag(&self, lag: Duration) {
+        self.replication.set_lag(lag);
+        for database in self.databases() {
+            for container in database.containers() {
+                container.replicate();
+            }
+        }
     }
 
     /// All offers.

@@ -123,8 +123,7 @@ pub fn read(container: &Container, request: &Request) -> Result<Reply, Reply> {
             .contains_key("x-ms-cosmos-changefeed-wire-format-version"),
     };
 
-    container.tidy_up(partition);
-    let state = partition.state.read();
+    let state = container.view(partition, request);
     if state.retired() {
         return Err(gone());
     }

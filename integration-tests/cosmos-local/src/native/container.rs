@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 use super::document::{DocumentKey, Stamp, StoredDocument, with_system_properties};
 use super::epk::{Epk, EpkRange};
 use super::partition::{Partition, PartitionState, Removal, now_millis};
+use super::replication::Replication;
 use super::rid;
-use super::settings::{OwnTimeToLive, Settings};
+use super::settings::{OwnTimeToLive, Settings, TimeToLive};
 use super::throughput::{Budget, Throughput};
 use super::write_log::{WriteKind, WriteLog};
 
@@ -77,6 +78,7 @@ pub struct Container {
     database_number: u32,
     number: u32,
     settings: Mutex<Settings>,
+    replication: Arc<Replication>,
     throughput: Mutex<Throughput>,
     next_document: AtomicU64,
 }
@@ -107,6 +109,8 @@ pub struct Definition {
     pub throughput: Option<u64>,
     /// What it retains.
     pub settings: Settings,
+    /// How the account replicates.
+    pub replication: Arc<Replication>,
 }
 
 impl Container {
@@ -124,7 +128,7 @@ impl Container {
                 Arc::new(Partition::new(id, range, Vec::new(), state, Budget::new(share)))
             })
             .collect();
-        Self {
+        let container = Self {
             name: name.to_owned(),
             rid,
             link,
@@ -140,6 +144,7 @@ impl Container {
             database_number,
             number,
             settings: Mutex::new(definition.settings),
+            replication: definition.replication,
             throughput: Mutex::new(throughput),
             next_document: AtomicU64::new(1),
             topology: RwLock::new(Topology {
@@ -147,7 +152,9 @@ impl Container {
                 gone: HashSet::new(),
                 version: 1,
             }),
-        }
+        };
+        container.replicate();
+        container
     }
 
     /// The partitions as they are now.
@@ -191,6 +198,11 @@ impl Container {
         *self.settings.lock()
     }
 
+    /// How the account replicates.
+    pub fn replication(&self) -> &Replication {
+        &self.replication
+    }
+
     /// Changes what the container retains, in all its partitions.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
         let _none_in_between = self.reshaping.lock();
@@ -201,6 +213,12 @@ impl Container {
         };
         for partition in self.partitions() {
             partition.state.write().configure(&settings, &partition.range);
+            let replica = Settings {
+                // It sees deletes like other writes.
+                time_to_live: TimeToLive::Off,
+                ..settings
+            };
+            partition.replica.write().configure(&replica, &partition.range);
         }
     }
 

@@ -15,12 +15,13 @@ use super::settings::{AllVersions, Settings, TimeToLive};
 use crate::engine::Request;
 use crate::reply::Reply;
 
-/// The region that the account says it is in; SDKs' tests expect a name of a real one.
-const REGION: &str = "East US 2";
-
 /// The account document.
 pub fn account(request: &Request, continuous_backup: bool) -> Reply {
-    let location = json!([{"name": REGION, "databaseAccountEndpoint": request.endpoint}]);
+    let locations: Vec<Value> = request
+        .locations
+        .iter()
+        .map(|location| json!({"name": location.name, "databaseAccountEndpoint": location.endpoint}))
+        .collect();
     let policy = json!({"asyncReplication": false, "minReplicaSetSize": 1, "maxReplicasetSize": 4});
     Reply::json(
         200,
@@ -31,8 +32,8 @@ pub fn account(request: &Request, continuous_backup: bool) -> Reply {
             "_dbs": "//dbs/",
             "media": "//media/",
             "addresses": "//addresses/",
-            "writableLocations": location,
-            "readableLocations": location,
+            "writableLocations": locations.get(..1),
+            "readableLocations": locations,
             "enableMultipleWriteLocations": false,
             "continuousBackupEnabled": continuous_backup,
             "enableNRegionSynchronousCommit": false,

@@ -8,7 +8,7 @@ use super::document::{DocumentKey, StoredDocument};
 use super::settings::TimeToLive;
 
 /// Documents by the second they expire in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Expiry {
     time_to_live: TimeToLive,
     queue: BTreeSet<(u64, DocumentKey)>,

@@ -76,7 +76,7 @@ impl Change {
 }
 
 /// The changes of a partition by LSN.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct History {
     changes: VecDeque<Change>,
     /// Up to which LSN changes are not there any more, by range: partitions that merged had their own.

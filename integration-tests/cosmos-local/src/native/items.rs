@@ -215,8 +215,7 @@ pub fn read(container: &Container, request: &Request, id: &str) -> Result<Reply,
     loop {
         let partition = partition_for(container, request, &key.epk)?;
         admit(&partition)?;
-        container.tidy_up(&partition);
-        let state = partition.state.read();
+        let state = container.view(&partition, request);
         if state.retired() {
             continue;
         }

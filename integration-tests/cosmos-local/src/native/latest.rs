@@ -21,7 +21,7 @@ struct Place {
 }
 
 /// Places in the order of LSNs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LatestFeed {
     places: Vec<Place>,
     gaps: usize,

@@ -20,6 +20,7 @@ mod load;
 mod page;
 mod partition;
 mod queries;
+mod replication;
 mod reshape;
 mod reshaping;
 mod rid;
@@ -277,6 +278,11 @@ impl Engine for NativeEngine {
             configure(&container, &spec)?;
             Ok(container.state())
         })
+    }
+
+    fn set_lag(&self, lag: Duration) -> Result<(), AdminError> {
+        self.catalog.set_lag(lag);
+        Ok(())
     }
 
     fn split<'a>(&'a self, database: &'a str, container: &'a str, spec: SplitSpec) -> BoxFuture<'a, AdminResult> {

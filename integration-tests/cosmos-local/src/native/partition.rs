@@ -2,7 +2,7 @@
 
 //! One physical partition: its documents by key and, for the change feed, by log sequence number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub struct Partition {
     pub parents: Vec<u32>,
     /// Documents and feed.
     pub state: RwLock<PartitionState>,
+    /// What a region that lags behind has of it; empty as long as none does.
+    pub replica: RwLock<PartitionState>,
     /// Request units left.
     pub budget: Mutex<Budget>,
     locked_until: Mutex<Option<Instant>>,
@@ -42,6 +44,7 @@ impl Partition {
             range,
             parents,
             state: RwLock::new(state),
+            replica: RwLock::default(),
             budget: Mutex::new(budget),
             locked_until: Mutex::new(None),
         }
@@ -72,13 +75,15 @@ pub struct Removal {
 }
 
 /// What a partition holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PartitionState {
     pub(super) documents: BTreeMap<DocumentKey, Arc<StoredDocument>>,
     pub(super) latest: LatestFeed,
     pub(super) history: Option<History>,
     pub(super) expiry: Option<Expiry>,
     pub(super) lineage: Lineage,
+    /// Changes that a region which lags behind has not seen yet.
+    pub(super) outbox: Option<VecDeque<Change>>,
     pub(super) lsn: u64,
     pub(super) bytes: u64,
     pub(super) retired: bool,
@@ -176,6 +181,45 @@ impl PartitionState {
 
     /// Keeps a version; its LSN must be one that `next_lsn` gave.
     pub fn put(&mut self, document: Arc<StoredDocument>) {
+        let millis = self.time_of_change();
+        self.put_at(document, millis);
+    }
+
+    /// Takes a document away.
+    pub fn remove(&mut self, key: &DocumentKey, removal: Removal) -> Option<Arc<StoredDocument>> {
+        let millis = self.time_of_change();
+        self.remove_at(key, removal, millis)
+    }
+
+    /// Does what was done in another region.
+    pub fn apply(&mut self, change: &Change) {
+        self.lsn = self.lsn.max(change.lsn);
+        match &change.after {
+            Some(document) => self.put_at(Arc::clone(document), change.millis),
+            None => {
+                let removal = Removal {
+                    lsn: change.lsn,
+                    stamp: Stamp {
+                        write: change.write,
+                        seconds: (change.millis / 1000) as u32,
+                    },
+                    expired: change.expired,
+                };
+                self.remove_at(&change.document().key, removal, change.millis);
+            }
+        }
+    }
+
+    /// Now, for those that remember changes; the others are spared the question.
+    fn time_of_change(&self) -> u64 {
+        if self.history.is_some() || self.outbox.is_some() {
+            now_millis()
+        } else {
+            0
+        }
+    }
+
+    fn put_at(&mut self, document: Arc<StoredDocument>, millis: u64) {
         self.lsn = self.lsn.max(document.lsn);
         self.bytes += document.json.len() as u64;
         let old = self.documents.insert(document.key.clone(), Arc::clone(&document));
@@ -185,34 +229,38 @@ impl PartitionState {
         if let Some(expiry) = &mut self.expiry {
             expiry.add(&document);
         }
-        if let Some(history) = &mut self.history {
-            history.push(Change {
-                lsn: document.lsn,
-                write: document.stamp.write,
-                millis: now_millis(),
-                before: old,
-                after: Some(Arc::clone(&document)),
-                expired: false,
-            });
-        }
+        self.remember(|| Change {
+            lsn: document.lsn,
+            write: document.stamp.write,
+            millis,
+            before: old.clone(),
+            after: Some(Arc::clone(&document)),
+            expired: false,
+        });
         self.latest.append(document);
     }
 
-    /// Takes a document away.
-    pub fn remove(&mut self, key: &DocumentKey, removal: Removal) -> Option<Arc<StoredDocument>> {
+    fn remove_at(&mut self, key: &DocumentKey, removal: Removal, millis: u64) -> Option<Arc<StoredDocument>> {
         let old = self.documents.remove(key)?;
         self.leave(&old);
-        if let Some(history) = &mut self.history {
-            history.push(Change {
-                lsn: removal.lsn,
-                write: removal.stamp.write,
-                millis: now_millis(),
-                before: Some(Arc::clone(&old)),
-                after: None,
-                expired: removal.expired,
-            });
-        }
+        self.remember(|| Change {
+            lsn: removal.lsn,
+            write: removal.stamp.write,
+            millis,
+            before: Some(Arc::clone(&old)),
+            after: None,
+            expired: removal.expired,
+        });
         Some(old)
+    }
+
+    fn remember(&mut self, change: impl Fn() -> Change) {
+        if let Some(history) = &mut self.history {
+            history.push(change());
+        }
+        if let Some(outbox) = &mut self.outbox {
+            outbox.push_back(change());
+        }
     }
 
     fn leave(&mut self, old: &Arc<StoredDocument>) {

@@ -209,8 +209,7 @@ fn collect(
     };
     for partition in &scope.partitions {
         admit(partition)?;
-        container.tidy_up(partition);
-        let state = partition.state.read();
+        let state = container.view(partition, request);
         if state.retired() {
             return Err(gone());
         }
@@ -243,14 +242,14 @@ fn answer(
     match scope.partitions.as_slice() {
         [partition] => {
             partition.budget.lock().charge(charge);
-            let lsn = partition.state.read().lsn();
+            let lsn = container.view(partition, request).lsn();
             reply = stamped(reply, container, partition, lsn);
         }
         partitions => {
             let mut tokens = Vec::with_capacity(partitions.len());
             for partition in partitions {
                 partition.budget.lock().charge(charge / partitions.len() as f64);
-                tokens.push(session_token(partition, partition.state.read().lsn()));
+                tokens.push(session_token(partition, container.view(partition, request).lsn()));
             }
             reply = reply.header("x-ms-session-token", tokens.join(","));
         }

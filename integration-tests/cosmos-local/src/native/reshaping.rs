@@ -50,6 +50,7 @@ impl Container {
             max: parent.range.max.clone(),
         };
         self.tidy(parent.id, &mut state);
+        parent.replica.write().retire();
         let [left, right] = state.retire().split(&low, &high);
         let children =
             [(low, left), (high, right)].map(|(range, state)| self.new_partition(range, lineage.clone(), state));
@@ -109,6 +110,9 @@ impl Container {
         for (parent, state) in parents.iter().zip(&mut states) {
             self.tidy(parent.id, state);
         }
+        for parent in parents {
+            parent.replica.write().retire();
+        }
         let parts = states.iter_mut().map(|state| state.retire()).collect();
         let merged = if renumber {
             let ranges: Vec<EpkRange> = parents.iter().map(|parent| parent.range.clone()).collect();
@@ -139,7 +143,9 @@ impl Container {
     fn new_partition(&self, range: EpkRange, parents: Vec<u32>, state: PartitionState) -> Arc<Partition> {
         let id = self.next_partition.fetch_add(1, Ordering::Relaxed);
         // `replace` shares out the request units once the new number of partitions is known.
-        Arc::new(Partition::new(id, range, parents, state, Budget::new(None)))
+        let partition = Arc::new(Partition::new(id, range, parents, state, Budget::new(None)));
+        self.replicate_partition(&partition);
+        partition
     }
 
     fn replace(&self, gone: &[u32], new: Vec<Arc<Partition>>) {

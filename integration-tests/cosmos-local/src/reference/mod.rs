@@ -252,7 +252,8 @@ impl ReferenceEngine {
                     })
                     .collect(),
                 body,
-                endpoint: String::new(),
+                replica: false,
+                locations: Vec::new(),
             };
             let response = self.answer(&request).await;
             if !response.status().is_success() {
