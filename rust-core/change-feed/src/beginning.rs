@@ -1,79 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a range goes on from when it has no position, or one that the service no longer has the changes of. What would be
-//! evaluated again on a restore, `now` and `latest`, is resolved here once, by one poll.
+//! evaluated again on a restore, `now` and `latest`, is resolved here once, by one poll. Pure.
 
-use crate::client::Client;
-use crate::configuration::{Configuration, Mode, RetentionExpired, Start, StartFrom, Stop};
-use crate::failure::Attempt;
-use crate::now::{Now, poll_now};
-use crate::position::{End, Position, Then};
+use crate::configuration::{Mode, RetentionExpired, Start, StartFrom, Stop};
+use crate::now::Now;
+use crate::position::{ContainerIdentity, End, Position, Then};
 use crate::range::EpkRange;
 
 /// A range of a job that starts without state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub struct Piece {
     pub range: EpkRange,
     /// A saved token to start behind.
     pub token: Option<String>,
 }
 
-/// The first position of a range, as configured.
-pub(crate) async fn first(client: &Client, configuration: &Configuration, piece: Piece) -> Attempt<Position> {
-    let mut position = Position {
-        identity: client.identity().clone(),
-        mode: configuration.mode,
+/// The first position of a range, as far as it is known without asking.
+pub fn unpinned(identity: ContainerIdentity, mode: Mode, start: &StartFrom, stop: Stop, piece: Piece) -> Position {
+    Position {
+        identity,
+        mode,
         range: piece.range,
         generation: 0,
-        start: match (&configuration.start, configuration.mode) {
+        start: match (start, mode) {
             (StartFrom::Each(start), _) => *start,
             (_, Mode::LatestVersion) => Start::Beginning,
             (_, Mode::AllVersionsAndDeletes) => Start::Now,
         },
         token: piece.token,
         mark: None,
-        end: match configuration.stop {
+        end: match stop {
             Stop::At(millis) => Some(End::Time(millis)),
             Stop::Never | Stop::Latest => None,
         },
         then: None,
-    };
-    let from_now = configuration.start == StartFrom::Each(Start::Now);
-    let present_state = configuration.start == StartFrom::PresentStateThenChanges;
-    if !(from_now || present_state || configuration.stop == Stop::Latest) {
-        return Ok(position);
     }
-    let now = poll_now(client, &position).await?;
-    if configuration.stop == Stop::Latest {
+}
+
+/// Whether a first position needs to know what `now` is.
+pub fn needs_now(start: &StartFrom, stop: Stop) -> bool {
+    stop == Stop::Latest || matches!(start, StartFrom::Each(Start::Now) | StartFrom::PresentStateThenChanges)
+}
+
+/// The first position of a range: [`unpinned`], and what `now` was when it was asked.
+pub fn pinned(unpinned: Position, start: &StartFrom, stop: Stop, now: Now) -> Position {
+    let mut position = unpinned;
+    if stop == Stop::Latest {
         position.end = Some(End::Lsn(now.end.clone()));
     }
-    if from_now {
-        position.token = Some(now.token);
-    } else if present_state {
-        position = behind_present_state(&position, now);
+    match start {
+        StartFrom::Each(Start::Now) => position.token = Some(now.token),
+        StartFrom::PresentStateThenChanges => position = behind_present_state(&position, now),
+        _ => {}
     }
-    Ok(position)
+    position
 }
 
 /// What takes the place of a position of the all-versions mode whose changes are no longer kept; nothing where that is a
 /// failure.
-pub(crate) async fn anew(
-    client: &Client,
-    position: &Position,
-    fallback: RetentionExpired,
-) -> Attempt<Option<Position>> {
-    Ok(match fallback {
+pub fn anew(position: &Position, fallback: RetentionExpired, now: Now) -> Option<Position> {
+    match fallback {
         RetentionExpired::Fail => None,
         RetentionExpired::StartFromNow => Some(Position {
             start: Start::Now,
-            token: Some(poll_now(client, position).await?.token),
+            token: Some(now.token),
             mark: None,
             ..position.clone()
         }),
-        RetentionExpired::PresentStateThenChanges => {
-            let now = poll_now(client, position).await?;
-            Some(behind_present_state(position, now))
-        }
-    })
+        RetentionExpired::PresentStateThenChanges => Some(behind_present_state(position, now)),
+    }
 }
 
 /// The present state first, then what `position` reads, from the poll on. What was written after the poll is left to the

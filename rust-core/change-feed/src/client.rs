@@ -31,6 +31,9 @@ use crate::error::{Code, Error, Result};
 use crate::failure::{Attempt, Failure};
 use crate::position::ContainerIdentity;
 use crate::range::{EpkRange, PhysicalRange};
+use crate::reading::Page;
+use crate::scan::{self, Item};
+use crate::token::TokenShape;
 use refusal::{describe, is_refusal, mode_unavailable, retention_expired, says_mode_is_off, sort};
 
 /// A connected container.
@@ -57,6 +60,36 @@ pub struct Answer {
     pub next_token: String,
     /// Request units.
     pub request_charge: f64,
+}
+
+impl Answer {
+    /// The documents in the body.
+    ///
+    /// # Errors
+    /// `PAGE_MALFORMED`.
+    pub fn items(&self, mode: Mode) -> Result<Vec<Item>> {
+        match self.not_modified {
+            true => Ok(Vec::new()),
+            false => scan::items(&self.body, mode),
+        }
+    }
+
+    /// The answer as far as decisions need it.
+    ///
+    /// # Errors
+    /// `PAGE_MALFORMED` when the driver's token is not as its version 1 writes it.
+    pub fn page(&self, items: &[Item], past_end_time: bool) -> Result<Page> {
+        Ok(Page {
+            not_modified: self.not_modified,
+            lsn: self.lsn,
+            partition_id: self.partition_id.clone(),
+            next_token: self.next_token.clone(),
+            shape: TokenShape::read(&self.next_token)?,
+            lsns: items.iter().map(|item| item.lsn).collect(),
+            timestamps: items.iter().map(|item| item.timestamp_millis).collect(),
+            past_end_time,
+        })
+    }
 }
 
 impl Client {

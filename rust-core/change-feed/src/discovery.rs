@@ -13,10 +13,11 @@ use crate::client::Client;
 use crate::configuration::{Configuration, StartFrom, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
-use crate::failure::Failure;
+use crate::failure::{Attempt, Failure};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
 use crate::panics;
+use crate::pin::poll_now;
 use crate::position::{ContainerIdentity, End, Position};
 use crate::range::{EpkRange, PhysicalRange, check_coverage, cut_at_partitions, cut_evenly, key_space};
 use crate::shared::Shared;
@@ -221,7 +222,7 @@ async fn pin_all(
         for (index, piece) in chunk.iter().cloned().enumerate() {
             let (shared, client, patience) = (Arc::clone(shared), Arc::clone(client), patience.clone());
             tasks.spawn(async move {
-                let first = || beginning::first(&client, &shared.configuration, piece.clone());
+                let first = || first(&client, &shared.configuration, piece.clone());
                 let pinned = panics::caught(patience.until_done(&shared, first)).await;
                 (index, pinned)
             });
@@ -236,6 +237,17 @@ async fn pin_all(
         splits.extend(pinned.into_iter().map(|(_, split)| split));
     }
     Ok(splits)
+}
+
+/// The first position of a range, as configured.
+async fn first(client: &Client, configuration: &Configuration, piece: Piece) -> Attempt<Position> {
+    let Configuration { mode, start, stop, .. } = configuration;
+    let unpinned = beginning::unpinned(client.identity().clone(), *mode, start, *stop, piece);
+    if !beginning::needs_now(start, *stop) {
+        return Ok(unpinned);
+    }
+    let now = poll_now(client, &unpinned).await?;
+    Ok(beginning::pinned(unpinned, start, *stop, now))
 }
 
 /// How long start-up goes on in spite of failures that may pass. They are told once.

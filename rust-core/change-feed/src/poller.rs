@@ -12,19 +12,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::beginning;
 use crate::budget::Reservation;
 use crate::client::{Answer, Client};
-use crate::configuration::Mode;
-use crate::error::Result;
+use crate::configuration::RetentionExpired;
 use crate::failure::{Attempt, Failure};
 use crate::framing::SplitSnapshot;
 use crate::logs::Level;
-use crate::now::capture_end;
 use crate::page::{Documents, Page};
+use crate::pin::poll_now;
 use crate::position::{End, Position};
 use crate::reading::{self, Delivered, GoesOn, Note, Outcome, Reading, Step};
 use crate::roster::Wish;
-use crate::scan::{self, Item};
+use crate::scan::Item;
 use crate::shared::{Delivery, Shared};
-use crate::token::TokenShape;
 
 /// How far this machine's clock must be past an end in time before a 304 ends a range: clocks differ, and a moment's writes
 /// may still be on their way to the replica that answers.
@@ -102,12 +100,11 @@ impl Poller {
                     self.reading.listed(partitions);
                 }
                 Step::TakeEnd => {
-                    let end = capture_end(self.client(), self.reading.position()).await;
-                    self.reading.end_taken(end);
+                    let now = poll_now(self.client(), self.reading.position()).await;
+                    self.reading.end_taken(now.map(|now| now.end));
                 }
                 Step::BeginAnew => {
-                    let fallback = self.shared.configuration.retention_expired;
-                    let anew = beginning::anew(self.client(), self.reading.position(), fallback).await;
+                    let anew = self.anew().await;
                     self.reading.begun_anew(anew);
                 }
                 Step::FindContainer => {
@@ -124,6 +121,15 @@ impl Poller {
 
     fn client(&self) -> &Arc<Client> {
         self.client.as_ref().expect("connecting is a reading's first step")
+    }
+
+    async fn anew(&self) -> Attempt<Option<Position>> {
+        let (position, fallback) = (self.reading.position(), self.shared.configuration.retention_expired);
+        if fallback == RetentionExpired::Fail {
+            return Ok(None);
+        }
+        let now = poll_now(self.client(), position).await?;
+        Ok(beginning::anew(position, fallback, now))
     }
 
     async fn fetch(&mut self) -> Attempt<reading::Page> {
@@ -147,17 +153,8 @@ impl Poller {
             .await?;
         let past_end_time = is_past(position.end.as_ref());
         self.count(&answer);
-        let (shape, items) = read(&answer, position.mode).map_err(Failure::Fatal)?;
-        let page = reading::Page {
-            not_modified: answer.not_modified,
-            lsn: answer.lsn,
-            partition_id: answer.partition_id.clone(),
-            next_token: answer.next_token.clone(),
-            shape,
-            lsns: items.iter().map(|item| item.lsn).collect(),
-            timestamps: items.iter().map(|item| item.timestamp_millis).collect(),
-            past_end_time,
-        };
+        let items = answer.items(position.mode).map_err(Failure::Fatal)?;
+        let page = answer.page(&items, past_end_time).map_err(Failure::Fatal)?;
         self.fetched = Some(Fetched {
             answer,
             items,
@@ -305,13 +302,4 @@ fn is_past(end: Option<&End>) -> bool {
     };
     let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
     now >= i128::from(*millis) + END_TIME_MARGIN.as_millis() as i128
-}
-
-fn read(answer: &Answer, mode: Mode) -> Result<(TokenShape, Vec<Item>)> {
-    let items = if answer.not_modified {
-        Vec::new()
-    } else {
-        scan::items(&answer.body, mode)?
-    };
-    Ok((TokenShape::read(&answer.next_token)?, items))
 }
