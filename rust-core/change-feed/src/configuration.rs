@@ -277,7 +277,7 @@ fn saved_tokens(tokens: Vec<String>, mode: Mode) -> Result<Vec<SavedToken>> {
             return Err(invalid(
                 "startFrom.tokens",
                 &format!("token {number} of mode {}", token.mode),
-                &format!("tokens of mode {mode}, as option 'mode' says"),
+                &format!("tokens of mode {mode}, as option 'changeFeedMode' says"),
             ));
         }
         saved.push(token);

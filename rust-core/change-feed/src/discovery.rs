@@ -185,7 +185,7 @@ fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> 
     }
     if position.job_mode() != configuration.mode {
         return mismatch(format!(
-            "the state is of mode {}, option 'mode' says {}: a position of one mode means nothing in the other; set 'mode' to \
+            "the state is of mode {}, option 'changeFeedMode' says {}: a position of one mode means nothing in the other; set 'changeFeedMode' to \
              {0}, or start the job without this state",
             position.job_mode(),
             configuration.mode

@@ -104,7 +104,7 @@ pub(super) fn mode_unavailable(refusal: Error) -> Failure {
     Failure::Fatal(Error {
         code: Code::ModeUnavailable,
         message: format!(
-            "option 'mode': the container does not offer {}; the account needs continuous backup and the mode switched on; \
+            "option 'changeFeedMode': the container does not offer {}; the account needs continuous backup and the mode switched on; \
              the service says: {}",
             Mode::AllVersionsAndDeletes,
             refusal.message

@@ -22,7 +22,8 @@ import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
 /**
- * Reads the change feed of an Azure Cosmos DB container, latest-version mode.
+ * Reads the change feed of an Azure Cosmos DB container, latest versions or all versions and
+ * deletes.
  *
  * <pre>{@code
  * CosmosDBSource<String> source =
@@ -37,10 +38,10 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
  * env.fromSource(source, WatermarkStrategy.noWatermarks(), "orders");
  * }</pre>
  *
- * <p>Changes keep their order within a partition key. A record's timestamp is the item's {@code
- * _ts} in milliseconds. With checkpoints, every change that the service shows is emitted exactly
+ * <p>Changes keep their order within a partition key. A record's timestamp is when the change was
+ * made, in milliseconds. With checkpoints, every change that the service shows is emitted exactly
  * once into Flink's state, for accounts with one write region. A restored job goes on from its
- * state, whatever {@code startFrom} and {@code stopAt} say.
+ * state, whatever {@code startFrom} and {@code minSplits} say.
  *
  * <p>Building the source and the job graph loads no native library, so a job can be submitted from
  * any platform.

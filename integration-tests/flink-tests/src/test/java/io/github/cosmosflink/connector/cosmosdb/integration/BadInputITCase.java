@@ -13,8 +13,6 @@ import io.github.cosmosflink.connector.cosmosdb.integration.harness.TestContaine
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSourceBuilder;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -167,7 +165,7 @@ class BadInputITCase {
         TestContainer recreated = container.recreate();
         recreated.upsert("new", "pk");
 
-        String failure = text(job.awaitFailure());
+        String failure = job.awaitFailureText();
 
         assertThat(failure).contains("CONTAINER_RECREATED", "'" + container.name() + "'");
         assertThat(job.committed().changes()).hasSize(1);
@@ -240,19 +238,12 @@ class BadInputITCase {
             job.restoredFrom(savepoint);
         }
         RunningJob running = job.submit();
-        String failure = text(running.awaitFailure());
+        String failure = running.awaitFailureText();
 
         assertThat(failure).doesNotContain(ACCOUNT.key());
         assertThat(source.toString()).doesNotContain(ACCOUNT.key());
         assertThat(running.committed().changes()).isEmpty();
         return failure;
-    }
-
-    /** The exception with its causes as Flink would show it. */
-    private static String text(Throwable failure) {
-        StringWriter text = new StringWriter();
-        failure.printStackTrace(new PrintWriter(text));
-        return text.toString();
     }
 
     private static int portThatIsFree() throws IOException {

@@ -26,7 +26,7 @@ public final class ChangeFeedGauges {
         for (Metric metric : Metric.values()) {
             LastKnown value = new LastKnown(session, metric);
             if (metric == Metric.REQUEST_CHARGE_MILLIS) {
-                group.gauge("requestCharge", (Gauge<Double>) () -> value.getValue() / 1000.0);
+                group.gauge(name(metric), (Gauge<Double>) () -> value.getValue() / 1000.0);
             } else {
                 group.gauge(name(metric), value);
             }
@@ -38,8 +38,11 @@ public final class ChangeFeedGauges {
         return readerGroup.addGroup(GROUP).counter("deletesIgnored");
     }
 
-    /** {@code BYTES_IN_FLIGHT} is shown as {@code bytesInFlight}. */
-    private static String name(Metric metric) {
+    /** {@code BYTES_IN_FLIGHT} is shown as {@code bytesInFlight}; what is in thousandths, whole. */
+    public static String name(Metric metric) {
+        if (metric == Metric.REQUEST_CHARGE_MILLIS) {
+            return "requestCharge";
+        }
         String[] words = metric.name().toLowerCase(Locale.ROOT).split("_");
         StringBuilder name = new StringBuilder(words[0]);
         for (int i = 1; i < words.length; i++) {

@@ -11,8 +11,15 @@ public class Change implements Serializable {
     public String id;
     public String partitionKey;
 
-    /** Names the version of the item, without its quotes. */
+    /** Names the version of the item, without its quotes; empty for a delete. */
     public String etag;
+
+    public String operation;
+
+    /** Of the previous image; empty without one. */
+    public String previousEtag;
+
+    public boolean timeToLiveExpired;
 
     public long lsn;
 
@@ -31,6 +38,9 @@ public class Change implements Serializable {
                 id,
                 partitionKey,
                 etag,
+                operation,
+                previousEtag,
+                Boolean.toString(timeToLiveExpired),
                 Long.toString(lsn),
                 Long.toString(timestamp),
                 splitId,
@@ -43,10 +53,13 @@ public class Change implements Serializable {
         change.id = fields[0];
         change.partitionKey = fields[1];
         change.etag = fields[2];
-        change.lsn = Long.parseLong(fields[3]);
-        change.timestamp = Long.parseLong(fields[4]);
-        change.splitId = fields[5];
-        change.emitted = Long.parseLong(fields[6]);
+        change.operation = fields[3];
+        change.previousEtag = fields[4];
+        change.timeToLiveExpired = Boolean.parseBoolean(fields[5]);
+        change.lsn = Long.parseLong(fields[6]);
+        change.timestamp = Long.parseLong(fields[7]);
+        change.splitId = fields[8];
+        change.emitted = Long.parseLong(fields[9]);
         return change;
     }
 

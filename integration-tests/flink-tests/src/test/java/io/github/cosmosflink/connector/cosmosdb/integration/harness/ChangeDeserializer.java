@@ -12,8 +12,8 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.util.Collector;
 
 /**
- * Makes a {@link Change} of a document of {@link TestContainer}, and checks that the metadata says
- * the same as the document.
+ * Makes a {@link Change} of a change in a {@link TestContainer}, in either mode, and checks that
+ * the metadata says the same as the document.
  */
 public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change> {
 
@@ -27,27 +27,53 @@ public class ChangeDeserializer implements CosmosDBDeserializationSchema<Change>
     }
 
     @Override
+    public boolean handlesDeletes() {
+        return true;
+    }
+
+    @Override
     public void deserialize(byte[] document, CosmosDBRecordMetadata metadata, Collector<Change> out)
             throws IOException {
-        JsonNode item = json.readTree(document);
+        boolean delete = metadata.operation() == ChangeOperation.DELETE;
         Change change = new Change();
-        change.id = item.get("id").asText();
-        change.partitionKey = item.get("pk").asText();
-        change.etag = unquoted(metadata.etag());
+        change.id = metadata.id();
+        change.operation = metadata.operation().name();
+        change.timeToLiveExpired = metadata.isTimeToLiveExpired();
         change.lsn = metadata.lsn().orElseThrow();
         change.timestamp = metadata.timestampMillis().orElseThrow();
         change.splitId = metadata.splitId();
         change.emitted = System.nanoTime();
-        require(metadata.etag(), item.get("_etag").asText(), "etag");
-        require(change.timestamp, item.get("_ts").asLong() * 1000, "timestamp");
-        require(metadata.operation(), ChangeOperation.UNKNOWN, "operation");
+        byte[] previous = metadata.previousDocument();
+        change.previousEtag = previous == null ? "" : etag(json.readTree(previous));
+        if (delete) {
+            require(document.length, 0, "document's length");
+            change.etag = "";
+            change.partitionKey = onlyValue(json.readTree(metadata.partitionKey()));
+        } else {
+            JsonNode item = json.readTree(document);
+            change.etag = unquoted(metadata.etag());
+            change.partitionKey = item.get("pk").asText();
+            require(change.id, item.get("id").asText(), "id");
+            require(change.etag, etag(item), "etag");
+            require(change.timestamp, item.get("_ts").asLong() * 1000, "timestamp");
+        }
         out.collect(change);
+    }
+
+    private static String etag(JsonNode item) {
+        return unquoted(item.get("_etag").asText());
+    }
+
+    /** The value of a partition key with one path. */
+    private static String onlyValue(JsonNode partitionKey) throws IOException {
+        require(partitionKey.size(), 1, "number of values in the partition key");
+        return partitionKey.elements().next().asText();
     }
 
     private static void require(Object found, Object expected, String what) throws IOException {
         if (!expected.equals(found)) {
             throw new IOException(
-                    "metadata's " + what + " is " + found + ", the document's is " + expected);
+                    "the metadata's " + what + " is " + found + ", expected " + expected);
         }
     }
 

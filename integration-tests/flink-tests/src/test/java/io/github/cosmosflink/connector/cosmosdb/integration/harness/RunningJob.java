@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.util.ExceptionUtils;
 
 /** A job that was submitted. */
 public final class RunningJob {
@@ -43,6 +44,28 @@ public final class RunningJob {
     public void awaitAllOf(TestContainer container) throws Exception {
         List<Write> writes = container.writes();
         await(committed -> committed.lost(writes).isEmpty(), () -> "lost " + lost(writes));
+    }
+
+    /**
+     * Waits until as many changes are committed as were written behind some LSNs. For a container
+     * that nobody writes meanwhile, and a job that reads all versions.
+     */
+    public void awaitChangesOf(TestContainer container, Map<String, Long> after) throws Exception {
+        awaitCommitted(
+                (int)
+                        container.writes().stream()
+                                .filter(write -> write.lsn > after.get(write.root))
+                                .count());
+    }
+
+    /**
+     * Lets a task fail, and waits until the job runs again. Goes through {@link
+     * Mappers#slowAndFailing}.
+     */
+    public void failOnce() throws Exception {
+        Mappers.failNext();
+        Await.until("a change to fail at", Mappers::hasFailed);
+        awaitCheckpoint();
     }
 
     /** Waits until a checkpoint that was begun from now on has completed. */
@@ -139,6 +162,11 @@ public final class RunningJob {
             return e.getCause();
         }
         throw new AssertionError("the job ended without a failure");
+    }
+
+    /** As {@link #awaitFailure}, with its causes as Flink would show it. */
+    public String awaitFailureText() throws Exception {
+        return ExceptionUtils.stringifyException(awaitFailure());
     }
 
     /** Cancels the job and waits until it has gone. */

@@ -98,6 +98,28 @@ public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
         return new TestContainer(this, name);
     }
 
+    /** A new container whose feed has all versions and deletes, kept for an hour. */
+    public TestContainer createContainerWithAllVersions(int partitions) throws Exception {
+        return createContainerWithAllVersions(partitions, null);
+    }
+
+    /**
+     * As {@link #createContainerWithAllVersions(int)}.
+     *
+     * @param timeToLive of its items, in seconds; null for ever
+     */
+    public TestContainer createContainerWithAllVersions(int partitions, Integer timeToLive)
+            throws Exception {
+        String name = "container-" + UUID.randomUUID();
+        ObjectNode container = LocalServer.JSON.createObjectNode();
+        container.put("database", database).put("container", name).put("partitions", partitions);
+        container.putArray("partitionKey").add("/pk");
+        container.putObject("allVersionsAndDeletes").put("retentionSeconds", 3600);
+        container.put("defaultTimeToLive", timeToLive);
+        local().post("containers", container);
+        return new TestContainer(this, name);
+    }
+
     TestContainer createContainer(String name, int partitions) throws Exception {
         ObjectNode container = LocalServer.JSON.createObjectNode();
         if (local != null) {

@@ -51,10 +51,18 @@ public final class Writer implements AutoCloseable {
         container.upsert("live-" + round, partitionKey);
         container.upsertTogether(
                 Arrays.asList("live-" + round, "a-" + round, "b-" + round), partitionKey);
-        container.upsert("doc-" + (key + partitionKeys * random.nextInt(20)), partitionKey);
+        container.upsert(old(random, key), partitionKey);
         if (round % 10 == 9) {
             container.delete("a-" + round, partitionKey);
         }
+    }
+
+    /** An item of a partition key that was there at the start, if there was one. */
+    private String old(Random random, int key) {
+        int ofEachKey = container.filled() / partitionKeys;
+        return ofEachKey == 0
+                ? "old-" + random.nextInt(20)
+                : container.filled(key + partitionKeys * random.nextInt(ofEachKey));
     }
 
     /** Waits until it has gone so many more rounds. */
