@@ -303,7 +303,7 @@ fn a_container_without_the_mode_is_refused_clearly() {
         let error = Session::open(configuration).unwrap().discover(&[]).unwrap_err();
         assert_eq!(error.code, Code::ModeUnavailable, "{error}");
         assert!(
-            error.message.contains("option 'mode'") && error.message.contains("continuous backup"),
+            error.message.contains("option 'changeFeedMode'") && error.message.contains("continuous backup"),
             "{error}"
         );
         assert_eq!(error.http_status, 400);
