@@ -202,9 +202,30 @@ class BoundedPromisesITCase {
                 .collect(Collectors.toList());
     }
 
+    /** Until the end, items come in several versions; the last one before it comes. */
+    @Test
+    void latestVersionsUntilAnEndInTheFuture() throws Exception {
+        TestContainer container = ACCOUNT.createContainer(2);
+        container.fill(500, 20);
+        Path output = directory.resolve("output");
+        Instant end = Instant.now().plusSeconds(4);
+
+        RunningJob job =
+                new ReadJob(container.source().stopAt(StopPosition.at(end)).build(), output)
+                        .parallelism(2)
+                        .submit();
+        try (Writer writer = Writer.start(container, 20)) {
+            job.awaitEnd();
+            writer.awaitRounds(1);
+        }
+
+        new Promises(CommittedChanges.in(output), container.writes())
+                .latestVersionsUpToSecond(end.getEpochSecond());
+    }
+
     /** An end that is to come is waited for. */
     @Test
-    void anEndInTheFuture() throws Exception {
+    void everyChangeUntilAnEndInTheFuture() throws Exception {
         TestContainer container = ACCOUNT.createContainerWithAllVersions(2);
         Path output = directory.resolve("output");
         Map<String, Long> start = container.lsns();

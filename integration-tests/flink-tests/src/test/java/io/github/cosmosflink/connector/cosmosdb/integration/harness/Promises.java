@@ -118,6 +118,31 @@ public final class Promises {
     }
 
     /**
+     * Latest version, up to and with a second that was to come when the job started: no version
+     * twice, none of a later second, and each item whose last change is not later, in the version
+     * that it made.
+     */
+    public void latestVersionsUpToSecond(long second) {
+        Map<String, Write> last = new HashMap<>();
+        Map<String, Long> secondOf = new HashMap<>();
+        for (Write write : writes) {
+            last.put(write.item(), write);
+            secondOf.put(write.item() + " " + write.etag, write.second);
+        }
+        Set<String> versions = new HashSet<>();
+        for (Change change : emitted) {
+            String version = change.partitionKey + "/" + change.id + " " + change.etag;
+            assertThat(versions.add(version)).as("emitted twice: %s", change).isTrue();
+            assertThat(secondOf.get(version)).as("of %s", change).isLessThanOrEqualTo(second);
+        }
+        assertThat(last.values())
+                .filteredOn(write -> write.second <= second && !write.deleted)
+                .filteredOn(write -> !versions.contains(write.item() + " " + write.etag))
+                .as("missing")
+                .isEmpty();
+    }
+
+    /**
      * What is wrong with the latest versions of a root partition as they are read up to an end: in
      * words, for the error.
      */

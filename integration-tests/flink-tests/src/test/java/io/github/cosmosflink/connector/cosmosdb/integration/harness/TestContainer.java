@@ -54,7 +54,7 @@ public final class TestContainer {
     }
 
     /** The same for another type of record. */
-    <T> CosmosDBSourceBuilder<T> source(CosmosDBDeserializationSchema<T> deserializer) {
+    public <T> CosmosDBSourceBuilder<T> source(CosmosDBDeserializationSchema<T> deserializer) {
         return CosmosDBSource.<T>builder()
                 .endpoint(account.endpoint())
                 .key(account.key())
