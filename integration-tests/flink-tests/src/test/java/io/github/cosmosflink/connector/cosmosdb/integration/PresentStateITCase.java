@@ -7,6 +7,7 @@ import io.github.cosmosflink.connector.cosmosdb.integration.harness.Await;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.CancelJobs;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.CapturedLog;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Change;
+import io.github.cosmosflink.connector.cosmosdb.integration.harness.CommittedChanges;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Mappers;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Promises;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.ReadJob;
@@ -18,7 +19,9 @@ import io.github.cosmosflink.connector.cosmosdb.integration.harness.Write;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Writer;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
 import io.github.cosmosflink.connector.cosmosdb.source.StartPosition;
+import io.github.cosmosflink.connector.cosmosdb.source.StopPosition;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -84,11 +87,75 @@ class PresentStateITCase {
     }
 
     private static CosmosDBSource<Change> source(TestContainer container) {
+        return source(container, StopPosition.never());
+    }
+
+    private static CosmosDBSource<Change> source(TestContainer container, StopPosition stop) {
         return container
                 .allVersions()
                 .startFrom(StartPosition.presentStateThenChanges())
+                .stopAt(stop)
                 .pageSize(100)
                 .build();
+    }
+
+    /** What changes before it is read as state comes as a change: nothing is missing. */
+    @Test
+    void untilAnEndInTheFuture() throws Exception {
+        TestContainer container = ACCOUNT.createContainerWithAllVersions(2);
+        container.fill(2_000, 20);
+        Path output = directory.resolve("output");
+        Instant end = Instant.now().plusSeconds(6);
+
+        Map<String, Long> earliest = container.lsns();
+        Map<String, Long> latest;
+        try (Writer writer = Writer.start(container, 20)) {
+            writer.awaitRounds(5);
+            RunningJob job;
+            try (CapturedLog log = new CapturedLog()) {
+                job =
+                        new ReadJob(source(container, StopPosition.at(end)), output)
+                                .through(Mappers.slowAndFailing(500_000))
+                                .parallelism(2)
+                                .submit();
+                Await.until("discovery", () -> !log.with(" new feed ranges: ").isEmpty());
+            }
+            latest = container.lsns();
+            job.awaitEnd();
+            writer.awaitRounds(1);
+        }
+
+        new Promises(CommittedChanges.in(output), container.writes())
+                .presentStateThenEveryChange(earliest, latest, end.getEpochSecond());
+    }
+
+    /** Ends where it was pinned: state only, and of that what had not changed when it was read. */
+    @Test
+    void untilTheStart() throws Exception {
+        TestContainer container = ACCOUNT.createContainerWithAllVersions(2);
+        container.fill(1_000, 20);
+        Path output = directory.resolve("output");
+
+        Map<String, Long> earliest = container.lsns();
+        Map<String, Long> latest;
+        try (Writer writer = Writer.start(container, 20);
+                CapturedLog log = new CapturedLog()) {
+            RunningJob job =
+                    new ReadJob(source(container, StopPosition.latest()), output)
+                            .through(Mappers.slowAndFailing(500_000))
+                            .parallelism(2)
+                            .submit();
+            Await.until("discovery", () -> !log.with(" new feed ranges: ").isEmpty());
+            latest = container.lsns();
+            job.awaitEnd();
+            writer.awaitRounds(1);
+        }
+
+        CommittedChanges committed = CommittedChanges.in(output);
+        new Promises(committed, container.writes()).latestVersionsUpTo(earliest, latest);
+        assertThat(committed.changes())
+                .isNotEmpty()
+                .allMatch(change -> change.operation.equals("UNKNOWN"));
     }
 
     /** Waits for the last change of each partition key, behind which nothing comes. */

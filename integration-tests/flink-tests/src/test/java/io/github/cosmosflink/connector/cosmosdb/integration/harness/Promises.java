@@ -78,12 +78,18 @@ public final class Promises {
      * state, each change since the pin comes, and nothing comes twice.
      */
     public void presentStateThenEveryChange(Map<String, Long> earliest, Map<String, Long> latest) {
+        presentStateThenEveryChange(earliest, latest, Long.MAX_VALUE);
+    }
+
+    /** As {@link #presentStateThenEveryChange}, the changes up to and with a second. */
+    public void presentStateThenEveryChange(
+            Map<String, Long> earliest, Map<String, Long> latest, long second) {
         List<Change> changes =
                 emitted.stream()
                         .filter(change -> !change.operation.equals(STATE))
                         .collect(Collectors.toList());
         Map<String, Long> pins = pins(changes, earliest, latest);
-        assertSame(changes, write -> write.lsn > pins.get(write.root));
+        assertSame(changes, write -> write.lsn > pins.get(write.root) && write.second <= second);
 
         List<Change> state =
                 emitted.stream()
