@@ -24,6 +24,7 @@ use azure_data_cosmos_driver::models::{
 };
 use azure_data_cosmos_driver::options::{DriverOptions, PlanOptions};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use time::OffsetDateTime;
 
 use crate::configuration::{Configuration, Mode, Start};
@@ -32,6 +33,7 @@ use crate::failure::{Attempt, Failure};
 use crate::position::ContainerIdentity;
 use crate::range::{EpkRange, PhysicalRange};
 use crate::reading::Page;
+use crate::replicas::Replicas;
 use crate::scan::{self, Item};
 use crate::token::TokenShape;
 use refusal::{describe, is_refusal, mode_unavailable, retention_expired, says_mode_is_off, sort};
@@ -44,6 +46,9 @@ pub struct Client {
     identity: ContainerIdentity,
     page_size: NonZeroU32,
     request_timeout: Duration,
+    replicas: Replicas,
+    /// As they were listed last.
+    partitions: Mutex<Option<Arc<[PhysicalRange]>>>,
 }
 
 /// What came back for one fetch.
@@ -119,6 +124,8 @@ impl Client {
                 driver,
                 container,
                 options,
+                replicas: Replicas::default(),
+                partitions: Mutex::default(),
                 page_size: configuration.page_size,
                 request_timeout: timeout,
             })
@@ -130,8 +137,12 @@ impl Client {
         &self.identity
     }
 
-    /// The physical partitions now, in key order; `refresh` asks the service even when they are known.
-    pub async fn partitions(&self, refresh: bool) -> Attempt<Vec<PhysicalRange>> {
+    /// The physical partitions, in key order: as they were listed last, or, with `refresh`, as they are now. All that ask
+    /// get the same list, so that many ranges of many partitions do not each keep one.
+    pub async fn partitions(&self, refresh: bool) -> Attempt<Arc<[PhysicalRange]>> {
+        if !refresh && let Some(listed) = &*self.partitions.lock() {
+            return Ok(Arc::clone(listed));
+        }
         let listing = async {
             let ranges = self
                 .driver
@@ -149,10 +160,18 @@ impl Client {
             })
         };
         let ranges = within(self.request_timeout, listing).await?;
-        ranges
+        let found: Arc<[PhysicalRange]> = ranges
             .iter()
             .map(|range| physical_range(range).map_err(Failure::Fatal))
-            .collect()
+            .collect::<Attempt<_>>()?;
+        let mut listed = self.partitions.lock();
+        match &*listed {
+            Some(same) if **same == *found => Ok(Arc::clone(same)),
+            _ => {
+                *listed = Some(Arc::clone(&found));
+                Ok(found)
+            }
+        }
     }
 
     /// Fetches the page behind `token`, which is of this mode, or the first page by `start` when there is none.
@@ -184,6 +203,10 @@ impl Client {
         let operation = operation
             .with_change_feed_start(start_from(start).map_err(Failure::Fatal)?)
             .with_max_item_count(MaxItemCountHint::Limit(self.page_size));
+        let operation = match self.replicas.token(range) {
+            Some(session) => operation.with_session_token(session),
+            None => operation,
+        };
         let token = token.map(|token| ContinuationToken::from_string(token.to_owned()));
         let fetching = async {
             let mut plan = self
@@ -199,6 +222,7 @@ impl Client {
                 .ok_or_else(|| {
                     Failure::Fatal(Error::new(Code::Internal, "a change feed answered that it has ended"))
                 })?;
+            self.replicas.answered(range, response.headers().session_token.as_ref());
             let next_token = plan.to_continuation_token().map_err(sort)?;
             answer(response, next_token.as_str().to_owned())
         };
@@ -256,6 +280,8 @@ fn operation_options() -> OperationOptions {
     let mut options = OperationOptions::default();
     options.throttling_retry_options = Some(throttling);
     options.hedging_enabled = Some(false);
+    // See the module `replicas`.
+    options.session_capturing_disabled = Some(true);
     options
 }
 

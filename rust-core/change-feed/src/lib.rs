@@ -22,6 +22,7 @@
 //! | `scan` | how documents are found in a page |
 //! | `token` | what is read of the driver's continuation token |
 //! | `client` | the SDK and its errors |
+//! | `replicas` | how far the replica that answers must have come |
 //! | `failure` | what a failed request asks for; pure |
 //! | `backoff` | how long to wait; pure |
 //! | `trouble` | how passing failures are told |
@@ -63,6 +64,8 @@ mod poller;
 pub mod position;
 pub mod range;
 pub mod reading;
+#[cfg(feature = "service")]
+mod replicas;
 pub mod roster;
 #[cfg(feature = "service")]
 mod runtime;

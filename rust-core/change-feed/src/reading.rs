@@ -289,8 +289,8 @@ impl Reading {
     }
 
     /// The physical partitions, in key order, or not.
-    pub fn listed(&mut self, partitions: Attempt<Vec<PhysicalRange>>) {
-        let topology: Arc<[PhysicalRange]> = match partitions {
+    pub fn listed(&mut self, partitions: Attempt<impl Into<Arc<[PhysicalRange]>>>) {
+        let topology = match partitions {
             Ok(partitions) => partitions.into(),
             Err(failure) => return self.failed(failure),
         };
