@@ -4,13 +4,17 @@
 import os
 
 from . import prerequisites
-from .paths import LOGS, ROOT, release_binary
+from .paths import LOGS, ROOT, TARGET, release_binary
 from .processes import step
 
 EXAMPLES = ROOT / "integration-tests" / "target"
 EXAMPLES_JAR = EXAMPLES / "cosmosdb-examples.jar"
 EXAMPLES_CLASSES = EXAMPLES / "classes"
 EXAMPLES_CLASSPATH = EXAMPLES / "classpath.txt"
+CONNECTOR_TEST_CLASSPATH = TARGET / "simulate" / "classpath.txt"
+# Of the simulation.
+SIMULATE = ROOT / "java-connector/src/test/java/io/github/cosmosflink/connector/cosmosdb/source/simulation/Simulate.java"
+HALVES = ("rust", "java") if SIMULATE.exists() else ("rust",)
 
 
 def programs():
@@ -55,6 +59,18 @@ def jars():
     )
 
 
+def simulations(halves=HALVES):
+    """What `scripts/simulate` runs: the core's half, the connector's, or both."""
+    if "rust" in halves:
+        command = ["cargo", "build", "--release", "--locked", "-p", "simulation"]
+        step("build the core's simulation", command, LOGS / "build-simulation-rust.log", cwd=ROOT)
+    if "java" in halves:
+        classpath = [f"-Dmdep.outputFile={CONNECTOR_TEST_CLASSPATH}", "-Dmdep.includeScope=test"]
+        goals = ["test-compile", "dependency:build-classpath", *classpath]
+        command = ["mvn", "-B", "-ntp", "-pl", "java-connector", "-Dnatives.skip", *goals]
+        step("build the connector's simulation", command, LOGS / "build-simulation-java.log", cwd=ROOT)
+
+
 def everything():
     """All of it; returns the seconds."""
     prerequisites.check()
@@ -62,13 +78,16 @@ def everything():
 
 
 __all__ = [
+    "CONNECTOR_TEST_CLASSPATH",
     "EXAMPLES_CLASSES",
     "EXAMPLES_CLASSPATH",
     "EXAMPLES_JAR",
+    "HALVES",
     "everything",
     "fuzzers",
     "jars",
     "local_server",
     "programs",
     "release_binary",
+    "simulations",
 ]

@@ -161,7 +161,6 @@ impl Job {
     /// Lets everything be read that is there; then nothing is left to emit.
     pub fn drain(&mut self, world: &mut World<'_>) -> Result<(), Error> {
         // Each round takes every split a step further; none needs many for the little that is there.
-        let mut quiet = 0;
         for _ in 0..2000 {
             self.unpark(world)?;
             for reader in &mut self.readers {
@@ -179,19 +178,13 @@ impl Job {
             }
             let version = world.service.container.version;
             if self.parked.is_empty() && self.readers.iter().all(|reader| reader.is_quiet(version)) {
-                // What the last answers said is handed over by then.
-                quiet += 1;
-                if quiet == 5 {
-                    return Ok(());
-                }
-            } else {
-                quiet = 0;
+                return Ok(());
             }
         }
         Err(broken("no end: the readers never have read everything"))
     }
 
-    /// A checkpoint from begin to end.
+    /// A checkpoint from begin to end, or the rest of one that has begun.
     pub fn checkpoint(&mut self, world: &mut World<'_>) -> Result<(), Error> {
         self.begin_checkpoint(world);
         for reader in 0..self.readers.len() {

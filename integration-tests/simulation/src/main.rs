@@ -22,8 +22,8 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// End at the first failure.
-    #[arg(long)]
-    until_failure: bool,
+    #[arg(long = "first-failure")]
+    first_failure_only: bool,
     /// Tell the whole schedule of `--seed`, whatever comes of it.
     #[arg(long)]
     replay: bool,
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let over = arguments.until_failure && failures.load(Ordering::Relaxed) > 0;
+                    let over = arguments.first_failure_only && failures.load(Ordering::Relaxed) > 0;
                     if number >= arguments.schedules || over {
                         return;
                     }

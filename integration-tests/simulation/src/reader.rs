@@ -18,6 +18,10 @@ use crate::discovery::poll_now;
 use crate::service::{LAG_SECONDS, Service};
 use crate::trace::Trace;
 
+/// An answer that nothing more is there may be thrown away, where an end is taken again, and is handed over before the next is
+/// asked for; the last one says nothing new.
+const TOLD_OFTEN_ENOUGH: usize = 4;
+
 /// A page on its way to the sink.
 #[derive(Debug)]
 pub struct Fetched {
@@ -42,8 +46,8 @@ struct Task {
     /// A page of it is in the session's queue.
     occupied: bool,
     fetched: Option<(Vec<ChangeId>, Vec<ChangeId>)>,
-    /// The container's version at which nothing more was there.
-    quiet_at: Option<u64>,
+    /// The container's version, and how often in a row it was answered that nothing more is there.
+    quiet: (u64, usize),
 }
 
 /// Where a split is, as Flink's state has it.
@@ -154,7 +158,7 @@ impl Reader {
                 wish,
                 occupied: false,
                 fetched: None,
-                quiet_at: None,
+                quiet: (0, 0),
             });
             self.held.insert(split.split_id.clone(), Held::Added(split));
         }
@@ -183,7 +187,8 @@ impl Reader {
 
     /// Whether every split has read all there is at this version of the container, and all of it was emitted.
     pub fn is_quiet(&self, version: u64) -> bool {
-        self.queue.is_empty() && self.emitting.is_none() && self.tasks.iter().all(|task| task.quiet_at == Some(version))
+        let is_told = |task: &Task| task.quiet.0 == version && task.quiet.1 >= TOLD_OFTEN_ENOUGH;
+        self.queue.is_empty() && self.emitting.is_none() && self.tasks.iter().all(is_told)
     }
 
     pub fn tasks(&self) -> usize {
@@ -345,13 +350,17 @@ impl Task {
                     Some(End::Time(millis)) => container.now * 1000 > millis + LAG_SECONDS * 1000,
                     _ => false,
                 };
-                self.quiet_at = answer.at_head.then_some(container.version);
+                self.quiet = match self.quiet {
+                    _ if !answer.at_head || position.then.is_some() => (0, 0),
+                    (version, times) if version == container.version => (version, times + 1),
+                    _ => (container.version, 1),
+                };
                 let repeats = world.service.behind_mark(&position);
                 self.fetched = Some((answer.changes, repeats));
                 self.reading.answered(Ok(page));
             }
             Err(failure) => {
-                self.quiet_at = None;
+                self.quiet = (0, 0);
                 self.reading.answered(Err(failure));
             }
         }

@@ -44,7 +44,7 @@ impl Settings {
         };
         // Where partitions were merged, times need not rise with LSNs, which a start or an end in time asks for.
         let by_time = matches!(start, StartFrom::Each(Start::At(_))) || matches!(stop, Stop::At(_));
-        let merges = match rng.u8(0..6) {
+        let merges = match rng.u8(0..4) {
             _ if by_time => None,
             0 => Some(MergeModel::GoesOn),
             1 => Some(MergeModel::Renumbers),
