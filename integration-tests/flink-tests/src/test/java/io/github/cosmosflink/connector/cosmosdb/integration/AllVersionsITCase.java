@@ -18,6 +18,7 @@ import io.github.cosmosflink.connector.cosmosdb.integration.harness.Write;
 import io.github.cosmosflink.connector.cosmosdb.integration.harness.Writer;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every create, replace and delete arrives once, whatever happens to the job. */
 @ExtendWith(CancelJobs.class)
@@ -73,6 +75,29 @@ class AllVersionsITCase {
         second.stop(directory);
 
         new Promises(second.committed(), container.writes()).everyChange(start);
+    }
+
+    /** What the service does with LSNs is not known. Nothing is lost; a page may come again. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void mergedPartitions(boolean renumber) throws Exception {
+        TestContainer container = ACCOUNT.createContainerWithAllVersions(2);
+        Path output = directory.resolve("output");
+
+        RunningJob job = started(container.allVersions().pageSize(50).build(), output, 2);
+        try (Writer writer = Writer.start(container, 20)) {
+            job.awaitCommitted(200);
+            container.merge("0", "1", renumber);
+            writer.awaitRounds(50);
+            job.failOnce();
+            writer.awaitRounds(50);
+        }
+        List<Write> writes = container.writes();
+        Await.until("every change", () -> new Promises(job.committed(), writes).isComplete());
+        job.stop(directory);
+
+        assertThat(container.partitions()).hasSize(1);
+        new Promises(job.committed(), writes).everyChangeAtLeastOnce();
     }
 
     /** Submits a job that starts now, and waits until now is known. */

@@ -14,7 +14,8 @@ import java.util.stream.Collectors;
 
 /**
  * What the documentation promises of each way to read a container, held against the server's log.
- * LSNs are compared per root partition, so a container may have been split, but not merged.
+ * LSNs are compared per root partition, so a container may have been split, but not merged where
+ * nothing else is said.
  *
  * <p>The moment at which a job pinned a start or captured an end is known only to lie between two
  * looks at the container ({@link TestContainer#lsns}). Where a promise depends on it, there must be
@@ -24,6 +25,7 @@ public final class Promises {
 
     private static final String STATE = "UNKNOWN";
 
+    private final CommittedChanges committed;
     private final List<Change> emitted;
     private final List<Write> writes;
 
@@ -33,6 +35,7 @@ public final class Promises {
     private final Map<String, String> rootOfKey = new HashMap<>();
 
     public Promises(CommittedChanges committed, List<Write> writes) {
+        this.committed = committed;
         this.emitted = committed.changes();
         this.writes = writes;
         Map<String, Write> last = new HashMap<>();
@@ -43,7 +46,30 @@ public final class Promises {
             }
             rootOfKey.put(write.partitionKey, write.root);
         }
+    }
+
+    private void assertInOrder() {
         assertThat(committed.disordered()).as("out of order").isEmpty();
+    }
+
+    /**
+     * All versions and deletes of a container whose partitions were merged: every change of the
+     * log, none that was not made; some of them again.
+     */
+    public void everyChangeAtLeastOnce() {
+        Set<String> made = writes.stream().map(this::expectedAnywhere).collect(Collectors.toSet());
+        Set<String> found =
+                emitted.stream().map(Promises::foundAnywhere).collect(Collectors.toSet());
+        assertThat(found).as("never made").isSubsetOf(made);
+        made.removeAll(found);
+        assertThat(made).as("missing").isEmpty();
+    }
+
+    /** Whether every change of the log has come, at least once. */
+    public boolean isComplete() {
+        Set<String> found =
+                emitted.stream().map(Promises::foundAnywhere).collect(Collectors.toSet());
+        return writes.stream().map(this::expectedAnywhere).allMatch(found::contains);
     }
 
     /**
@@ -108,6 +134,7 @@ public final class Promises {
      * each.
      */
     public void latestVersionsUpTo(Map<String, Long> earliest, Map<String, Long> latest) {
+        assertInOrder();
         for (String root : earliest.keySet()) {
             Set<Long> ends = new HashSet<>(Set.of(earliest.get(root)));
             writes.stream()
@@ -129,6 +156,7 @@ public final class Promises {
      * that it made.
      */
     public void latestVersionsUpToSecond(long second) {
+        assertInOrder();
         Map<String, Write> last = new HashMap<>();
         Map<String, Long> secondOf = new HashMap<>();
         for (Write write : writes) {
@@ -212,6 +240,7 @@ public final class Promises {
     }
 
     private void assertSame(List<Change> changes, Predicate<Write> wanted) {
+        assertInOrder();
         Set<String> missing =
                 writes.stream()
                         .filter(wanted)
@@ -227,12 +256,16 @@ public final class Promises {
     }
 
     private String expected(Write write) {
+        return write.lsn + " " + expectedAnywhere(write);
+    }
+
+    /** Without the LSN, which a merge may make another. */
+    private String expectedAnywhere(Write write) {
         Write previous = before.get(write);
         String operation = write.deleted ? "DELETE" : previous == null ? "CREATE" : "REPLACE";
         return String.join(
                 " ",
                 write.item(),
-                Long.toString(write.lsn),
                 operation,
                 write.etag,
                 previous == null ? "" : previous.etag,
@@ -240,10 +273,13 @@ public final class Promises {
     }
 
     private static String found(Change change) {
+        return change.lsn + " " + foundAnywhere(change);
+    }
+
+    private static String foundAnywhere(Change change) {
         return String.join(
                 " ",
                 change.partitionKey + "/" + change.id,
-                Long.toString(change.lsn),
                 change.operation,
                 change.etag,
                 change.previousEtag,

@@ -240,9 +240,15 @@ public final class TestContainer {
                                 .put("lockMillis", lockMillis));
     }
 
-    /** Makes one physical partition of two neighbours. */
+    /** Makes one physical partition of two neighbours, whose LSNs go on. */
     public void merge(String left, String right) throws IOException, InterruptedException {
-        ObjectNode merge = LocalServer.JSON.createObjectNode();
+        merge(left, right, false);
+    }
+
+    /** As {@link #merge(String, String)}, or with LSNs that are counted from 1 again. */
+    public void merge(String left, String right, boolean renumber)
+            throws IOException, InterruptedException {
+        ObjectNode merge = LocalServer.JSON.createObjectNode().put("renumberLsns", renumber);
         merge.putArray("partitions").add(left).add(right);
         account.local().post(admin("merge"), merge);
     }
