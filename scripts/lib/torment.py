@@ -40,13 +40,14 @@ class Journal:
 
 
 class Deck:
-    """Names in a random order: first those that are demanded, then more of all, deck after deck."""
+    """Names in a random order: the first one, then those that are demanded, then more of all, deck after deck."""
 
-    def __init__(self, dice, demanded, more):
+    def __init__(self, dice, first, demanded, more):
         self._dice = dice
         self._more = more
         self._cards = list(demanded)
         dice.shuffle(self._cards)
+        self._cards.insert(0, first)
 
     def draw(self):
         if not self._cards:
@@ -72,7 +73,7 @@ class ServiceTormentor(threading.Thread):
         self._server = server
         self._container = container
         self._dice = random.Random(f"service {seed}")
-        self._deck = Deck(self._dice, ["split"] * 3 + ["merge", "throttle", "reset", "freeze"], self.DECK)
+        self._deck = Deck(self._dice, "split", ["split", "split", "merge", "throttle", "reset", "freeze"], self.DECK)
         self._journal = journal
         self._merges = open(merges_file, "w", buffering=1)
         self._end = threading.Event()
@@ -191,7 +192,8 @@ class ServiceTormentor(threading.Thread):
 class ClusterTormentor:
     """Kills, stops, restores and rescales; one thing after the other, mostly but not always waiting for recovery."""
 
-    # Fits into the slots of one TaskManager less than there are.
+    # Fits into the slots of one TaskManager less than there are. The first kill meets the default scheduler, which restarts
+    # the subtasks of the dead TaskManager alone.
     PARALLELISM = (1, 2, 3, 4)
     DECK = ["kill_task_manager"] * 4 + ["kill_task_managers", "kill_job_manager", "rescale_by_savepoint",
             "rescale_by_checkpoint", "rescale_in_place"]  # fmt: skip
@@ -200,7 +202,7 @@ class ClusterTormentor:
         self._run = run
         self._cluster = run.cluster
         self._dice = random.Random(f"cluster {seed}")
-        self._deck = Deck(self._dice, demanded, self.DECK)
+        self._deck = Deck(self._dice, "kill_task_manager", demanded, self.DECK)
         self._journal = journal
         self._adaptive = False
 
