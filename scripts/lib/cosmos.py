@@ -4,10 +4,8 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 from .console import Failure
@@ -88,11 +86,7 @@ class LocalServer:
 
     def freeze(self, seconds):
         """Stops the process for a while: connections stay, nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
-        try:
-            time.sleep(seconds)
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
+        self._process.freeze(seconds)
 
     def load(self, container, documents, document_bytes, partition_keys=1000):
         """Fills a container without going through the wire."""

@@ -10,7 +10,7 @@ from .console import Failure
 from .processes import wait_for
 
 # A machine that has much else to do is slow, not broken.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 
 
 class Refused(Failure):

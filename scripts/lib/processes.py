@@ -115,6 +115,14 @@ class Process:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
+    def freeze(self, seconds):
+        """Lets it do nothing for a while; its connections stay."""
+        self._signal(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            self._signal(signal.SIGCONT)
+
     def stop(self):
         """Ends it: politely first."""
         if self.status is None:

@@ -194,9 +194,11 @@ class ClusterTormentor:
 
     # Fits into the slots of one TaskManager less than there are. The first kill meets the default scheduler, which restarts
     # the subtasks of the dead TaskManager alone.
-    PARALLELISM = (1, 2, 3, 4)
-    DECK = ["kill_task_manager"] * 4 + ["kill_task_managers", "kill_job_manager", "rescale_by_savepoint",
-            "rescale_by_checkpoint", "rescale_in_place"]  # fmt: skip
+    PARALLELISM = (2, 3, 4)
+    DECK = ["kill_task_manager"] * 4 + ["kill_task_managers", "freeze_task_manager", "kill_job_manager",
+            "rescale_by_savepoint", "rescale_by_checkpoint", "rescale_in_place"]  # fmt: skip
+    # The cluster gives a TaskManager up after 10 s.
+    FREEZE_SECONDS = (8, 14)
 
     def __init__(self, run, seed, journal, demanded):
         self._run = run
@@ -238,6 +240,14 @@ class ClusterTormentor:
         self._kill_one(before=False)
         self._dice_pause(0, 4)
         self._kill_one(before=False)
+        self._recover()
+
+    def freeze_task_manager(self):
+        """It is given up and replaced, and wakes up not knowing that."""
+        victim = self._dice.choice(self._cluster.running_task_managers())
+        seconds = self._dice.uniform(*self.FREEZE_SECONDS)
+        self._journal.note("taskmanager_freeze", victim=victim.name, seconds=round(seconds, 1))
+        victim.freeze(seconds)
         self._recover()
 
     def kill_job_manager(self):
