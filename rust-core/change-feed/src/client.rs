@@ -36,7 +36,7 @@ use crate::reading::Page;
 use crate::replicas::Replicas;
 use crate::scan::{self, Item};
 use crate::token::TokenShape;
-use refusal::{describe, is_refusal, mode_unavailable, retention_expired, says_mode_is_off, sort};
+use refusal::{describe, is_refusal, mode_unavailable, retention_expired, sort};
 
 /// A connected container.
 pub struct Client {
@@ -180,11 +180,11 @@ impl Client {
             Err(Failure::Fatal(error)) if mode == Mode::AllVersionsAndDeletes && is_refusal(&error) => error,
             answer => return answer,
         };
-        if token.is_none() || says_mode_is_off(&refusal) {
+        if token.is_none() {
             return Err(mode_unavailable(refusal));
         }
-        // A token older than what the service keeps is answered by 400, says Microsoft, and names no sub-status. The same
-        // request without the token tells it from a container that cannot be read in this mode at all.
+        // A token older than what the service keeps is answered by 400, says Microsoft, and so is a mode that is off; no
+        // sub-status tells them apart. The same request without the token does.
         match self.ask(mode, range, Start::Now, None).await {
             Ok(_) => Err(retention_expired(range, refusal)),
             Err(Failure::Fatal(error)) if is_refusal(&error) => Err(mode_unavailable(error)),

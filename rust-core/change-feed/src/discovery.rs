@@ -185,8 +185,8 @@ fn check_fits(position: &Position, configuration: &Configuration) -> Result<()> 
     }
     if position.job_mode() != configuration.mode {
         return mismatch(format!(
-            "the state is of mode {}, option 'changeFeedMode' says {}: a position of one mode means nothing in the other; set 'changeFeedMode' to \
-             {0}, or start the job without this state",
+            "the state is of mode {}, option 'changeFeedMode' says {}: a position of one mode means nothing in the other; \
+             set 'changeFeedMode' to {0}, or start the job without this state",
             position.job_mode(),
             configuration.mode
         ));

@@ -27,7 +27,7 @@ pub struct Metrics {
     pub request_charge_millis: AtomicI64,
     /// Documents dropped because a re-read page held them again at or below the mark.
     pub already_emitted: AtomicI64,
-    /// Documents read again after a merge voided the mark.
+    /// Documents read again after a merge voided a mark or the end of the present state, an upper bound.
     pub repeated_after_merge: AtomicI64,
     /// Feed ranges being read, gauge.
     pub splits: AtomicI64,

@@ -93,7 +93,7 @@ pub enum Note {
     TroubleOver,
     /// So many items of a page that was read again had been emitted.
     AlreadyEmitted(usize),
-    /// So many items are emitted again because a merge voided the mark.
+    /// At most so many items are emitted again because a merge voided a mark or the end of the present state.
     RepeatedAfterMerge(usize),
     /// The present state was read, the changes since it was pinned follow.
     PresentStateRead,
@@ -167,6 +167,8 @@ pub struct Reading {
     /// Waits between failed requests.
     retry: Backoff,
     in_trouble: bool,
+    /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
+    overlaps: bool,
     /// The partition that answered last, by its place in the topology; looked for anew when another answers.
     served_by: Option<(usize, Arc<[PhysicalRange]>)>,
     /// What was told of this range already.
@@ -183,6 +185,7 @@ impl Reading {
             idle: Backoff::new(manner.idle_poll_min, manner.idle_poll_max),
             retry: Backoff::for_retries(),
             in_trouble: false,
+            overlaps: false,
             served_by: None,
             told: Vec::new(),
             notes: Vec::new(),
@@ -321,6 +324,7 @@ impl Reading {
         match end {
             Ok(end) => {
                 self.notes.push(Note::EndTakenAgain(end.clone()));
+                self.overlaps = self.position().then.is_some();
                 self.cursor.set_end(end);
                 self.state = State::Ready;
             }
@@ -448,7 +452,11 @@ impl Reading {
             self.notes.push(Note::TroubleOver);
         }
         self.notice(&accepted, page.lsns.len());
+        if self.overlaps && accepted.documents() > 0 {
+            self.notes.push(Note::RepeatedAfterMerge(accepted.documents()));
+        }
         if accepted.switched {
+            self.overlaps = false;
             self.notes.push(Note::PresentStateRead);
         }
         let wait = if page.not_modified && !accepted.switched {

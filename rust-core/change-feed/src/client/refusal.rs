@@ -94,18 +94,13 @@ pub(super) fn is_refusal(error: &Error) -> bool {
         && error.activity_id.is_some()
 }
 
-/// Whether the service says that the all-versions mode is off. Its words, as the SDK's own tests know them.
-pub(super) fn says_mode_is_off(error: &Error) -> bool {
-    error.message.contains("All Versions and Deletes") && error.message.contains("must be enabled")
-}
-
 /// The account or container does not offer the all-versions mode, as `refusal` shows.
 pub(super) fn mode_unavailable(refusal: Error) -> Failure {
     Failure::Fatal(Error {
         code: Code::ModeUnavailable,
         message: format!(
-            "option 'changeFeedMode': the container does not offer {}; the account needs continuous backup and the mode switched on; \
-             the service says: {}",
+            "option 'changeFeedMode': the container does not offer {}; the account needs continuous backup and the mode \
+             switched on; the service says: {}",
             Mode::AllVersionsAndDeletes,
             refusal.message
         ),

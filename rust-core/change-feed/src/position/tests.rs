@@ -96,6 +96,44 @@ proptest! {
     }
 }
 
+/// The bytes that docs/state-format.md shows.
+#[test]
+fn the_documented_example_is_what_is_written() {
+    let pinned = LineageLsn {
+        lsn: 42,
+        lineage: lineage("0", "", "FF"),
+    };
+    let example = Position {
+        identity: ContainerIdentity {
+            endpoint: "https://a.example/".to_owned(),
+            database: "shop".to_owned(),
+            container: "orders".to_owned(),
+            rid: "AAAAAAAAAAA=".to_owned(),
+        },
+        end: Some(End::Lsn(pinned)),
+        then: Some(Then {
+            token: "c1.e30".to_owned(),
+            end: None,
+        }),
+        ..position()
+    };
+    let bytes = example.encode();
+    let hex: Vec<String> = bytes
+        .chunks(16)
+        .map(|line| {
+            line.iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    let shown = format!("of {} bytes", bytes.len());
+    let documented = include_str!("../../../../docs/state-format.md");
+    assert!(documented.contains(&shown), "{shown}");
+    assert!(documented.contains(&hex.join("\n    ")), "{}", hex.join("\n    "));
+    assert_eq!(Position::decode("-7F@0", &bytes).unwrap(), example);
+}
+
 #[test]
 fn a_newer_version_is_named() {
     let mut bytes = position().encode();

@@ -296,6 +296,81 @@ fn merges_lose_no_change() {
     }
 }
 
+/// A merge while the present state is read: its end cannot be compared with the merged partition's LSNs.
+#[test]
+fn a_merge_under_the_present_state_repeats_and_loses_nothing() {
+    for renumber in [false, true] {
+        let server = TestServer::with_all_versions(1);
+        let container = server.container();
+        let halves = server.split_partition("0");
+        write(&server, &container, 0..60);
+        let pinned = server.log().len();
+        let mut reader = Reader::open(&present_state(&server, json!({"pageSize": 3})));
+        reader.start_all();
+        let mut emitted = vec![];
+        for _ in 0..4 {
+            let page = reader.next();
+            emitted.extend(follow(&mut reader, &page));
+        }
+        server.merge(&halves, renumber);
+        write(&server, &container, 60..90);
+        emitted.extend(read_all(&mut reader));
+        let log = server.log();
+        let (present, changes): (Vec<&Change>, Vec<&Change>) = emitted.iter().partition(|change| change.operation == 0);
+        let key = |line: &Value| {
+            (
+                line["id"].as_str().unwrap().to_owned(),
+                line["etag"].as_str().map(str::to_owned),
+            )
+        };
+        let mut seen: Vec<_> = changes
+            .iter()
+            .map(|change| (change.id.clone(), change.etag.clone()))
+            .collect();
+        let mut written: Vec<_> = log[pinned..].iter().map(key).collect();
+        seen.sort();
+        written.sort();
+        assert_eq!(seen, written, "every change since the pin, once");
+        let states: HashSet<_> = present.iter().map(|change| (&change.id, &change.etag)).collect();
+        assert_eq!(states.len(), present.len(), "no state twice");
+        let overlap = present
+            .iter()
+            .filter(|state| changes.iter().any(|change| change.etag == state.etag))
+            .count();
+        let counted = reader.session.metrics().unwrap()[9];
+        assert!(counted >= overlap as i64, "{overlap} repeated, {counted} counted");
+        let unchanged = server.current();
+        for (id, etag) in unchanged {
+            assert!(
+                emitted
+                    .iter()
+                    .any(|change| (&change.id, change.etag.as_ref()) == (&id, Some(&etag))),
+                "{id} is missing"
+            );
+        }
+    }
+}
+
+#[test]
+fn splits_of_splits_lose_no_change() {
+    let server = TestServer::with_all_versions(1);
+    let container = server.container();
+    write(&server, &container, 0..30);
+    let pinned = server.log().len();
+    let configuration = present_state(&server, json!({"pageSize": 4}));
+    let splits = Session::open(configuration.clone()).unwrap().discover(&[]).unwrap();
+    // All of it while nobody reads.
+    for round in 0..4 {
+        server.split(0);
+        write(&server, &container, 30 + round * 10..40 + round * 10);
+    }
+    let mut reader = Reader::open(&configuration);
+    reader.session.add_splits(splits).unwrap();
+    let emitted = read_all(&mut reader);
+    assert_is_what_happened(&emitted, &server.log(), pinned, true);
+    assert_eq!(reader.session.metrics().unwrap()[10], 5, "ranges");
+}
+
 #[test]
 fn a_container_without_the_mode_is_refused_clearly() {
     let server = TestServer::with_container(1);
@@ -380,4 +455,14 @@ fn a_container_recreated_under_the_same_name_is_noticed() {
     assert_eq!(running.failure().code, Code::ContainerRecreated);
     let restored = Session::open(configuration).unwrap();
     assert_eq!(restored.discover(&splits).unwrap_err().code, Code::ContainerRecreated);
+}
+
+#[test]
+fn a_deleted_container_is_an_error() {
+    let server = TestServer::with_all_versions(1);
+    let mut reader = Reader::open(&all_versions(&server, json!({})));
+    reader.start_all();
+    reader.read_changes_until_idle(|_| ());
+    server.delete_container();
+    assert_eq!(reader.failure().code, Code::ContainerNotFound);
 }

@@ -26,7 +26,10 @@ public final class ChangeFeedMetrics {
          * Documents dropped because a re-read page held them again at or below the mark, counter.
          */
         ALREADY_EMITTED,
-        /** Documents read again after a merge voided the mark, counter. */
+        /**
+         * Documents read again after a merge voided a mark or the end of the present state, counter,
+         * an upper bound.
+         */
         REPEATED_AFTER_MERGE,
         /** Feed ranges being read, gauge. */
         SPLITS,
