@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use common::{Answer, Client, Local};
@@ -448,4 +449,170 @@ fn a_containers_own_policy_switches_the_mode_on() {
     let replaced = client.send("PUT", "/dbs/db/colls/c", &[], body.to_string().as_bytes());
     assert_eq!(replaced.status, 200, "{replaced:?}");
     assert_eq!(page(&client, "0", "*", &[]).status, 400);
+}
+
+/// A generator of small numbers that gives the same ones every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % bound
+    }
+}
+
+/// A range that a reader follows through splits and merges: bounds, partition, and where it has come to.
+#[derive(Clone, Debug)]
+struct Followed {
+    min: String,
+    max: String,
+    partition: String,
+    etag: String,
+}
+
+/// Reads on in all ranges and notes each change under its partition key.
+fn follow(client: &Client, ranges: &mut [Followed], size: &str, seen: &mut BTreeMap<String, Vec<Value>>) {
+    for range in ranges {
+        let headers = [
+            ("x-ms-start-epk", range.min.as_str()),
+            ("x-ms-end-epk", range.max.as_str()),
+            ("x-ms-max-item-count", size),
+        ];
+        let (changes, etag) = drain(client, &range.partition, &range.etag, &headers);
+        range.etag = etag;
+        for change in changes {
+            let (current, metadata) = (&change["current"], &change["metadata"]);
+            let operation = metadata["operationType"].clone();
+            let (id, pk) = match operation.as_str() {
+                Some("delete") => (&metadata["id"], &metadata["partitionKey"]["pk"]),
+                _ => (&current["id"], &current["pk"]),
+            };
+            let of_key = seen.entry(pk.as_str().unwrap().to_owned()).or_default();
+            of_key.push(json!([
+                operation,
+                id,
+                current.get("_etag"),
+                change["previous"].get("_etag")
+            ]));
+        }
+    }
+}
+
+/// What the feed should have had of each partition key, from the write log.
+fn expected(client: &Client) -> BTreeMap<String, Vec<Value>> {
+    let mut current: BTreeMap<String, Value> = BTreeMap::new();
+    let mut expected: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in client.admin("GET", "containers/db/c/log", &Value::Null).lines() {
+        let key = line["pk"][0].as_str().unwrap().to_owned();
+        let document = format!("{key} {}", line["id"]);
+        let before = current.remove(&document);
+        let change = if line["op"] == "delete" {
+            json!(["delete", line["id"], null, before])
+        } else {
+            current.insert(document, line["etag"].clone());
+            let operation = if before.is_some() { "replace" } else { "create" };
+            json!([operation, line["id"], line["etag"], before])
+        };
+        expected.entry(key).or_default().push(change);
+    }
+    expected
+}
+
+/// The partitions of the container with their bounds.
+fn bounds(client: &Client) -> Vec<Followed> {
+    let state = client.state();
+    let partitions = state["partitions"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    partitions
+        .map(|partition| Followed {
+            min: text(&partition["minInclusive"]),
+            max: text(&partition["maxExclusive"]),
+            partition: text(&partition["id"]),
+            etag: String::new(),
+        })
+        .collect()
+}
+
+fn run_schedule(seed: u64) {
+    let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let (_local, client) = retaining(2);
+    let mut ranges = bounds(&client);
+    for range in &mut ranges {
+        range.etag = now(&client, &range.partition);
+    }
+    let mut seen = BTreeMap::new();
+    for _ in 0..120 {
+        let key = format!("p{}", numbers.below(8));
+        let id = format!("i{}", numbers.below(3));
+        let header = json!([key]).to_string();
+        let headers = [("x-ms-documentdb-partitionkey", header.as_str())];
+        let document = json!({"id": id, "pk": key});
+        match numbers.below(12) {
+            0..=4 => assert!(client.upsert(&document).status < 300),
+            5..=6 => drop(client.send("DELETE", &format!("{PATH}/{id}"), &headers, b"")),
+            7..=8 => {
+                let other = json!({"id": format!("b{}", numbers.below(3)), "pk": key});
+                let operations = json!([
+                    {"operationType": "Upsert", "resourceBody": document},
+                    {"operationType": "Upsert", "resourceBody": other},
+                    {"operationType": "Delete", "id": id},
+                ]);
+                let headers = [headers[0], ("x-ms-cosmos-is-batch-request", "True")];
+                let answer = client.send("POST", PATH, &headers, operations.to_string().as_bytes());
+                assert_eq!(answer.status, 200);
+            }
+            9 if ranges.len() < 8 => {
+                let parent = ranges[numbers.below(ranges.len())].partition.clone();
+                let split = client.admin("POST", "containers/db/c/split", &json!({"partition": parent}));
+                assert_eq!(split.status, 200, "{split:?}");
+                // Every range goes on in each partition that has a part of it.
+                let old = std::mem::take(&mut ranges);
+                for partition in bounds(&client) {
+                    ranges.extend(old.iter().filter_map(|range| {
+                        let (min, max) = (
+                            range.min.clone().max(partition.min.clone()),
+                            range.max.clone().min(partition.max.clone()),
+                        );
+                        (min < max).then(|| Followed {
+                            min,
+                            max,
+                            partition: partition.partition.clone(),
+                            etag: range.etag.clone(),
+                        })
+                    }));
+                }
+            }
+            10 => {
+                let partitions = bounds(&client);
+                if partitions.len() > 1 {
+                    let at = numbers.below(partitions.len() - 1);
+                    let parents = [&partitions[at].partition, &partitions[at + 1].partition];
+                    let merge = json!({"partitions": parents, "renumberLsns": numbers.below(2) == 0});
+                    let merged = client.admin("POST", "containers/db/c/merge", &merge).json();
+                    for range in ranges.iter_mut().filter(|range| parents.contains(&&range.partition)) {
+                        range.partition = merged["child"].as_str().unwrap().to_owned();
+                    }
+                }
+            }
+            _ => {
+                let size = (1 + numbers.below(4)).to_string();
+                follow(&client, &mut ranges, &size, &mut seen);
+            }
+        }
+    }
+    follow(&client, &mut ranges, "100", &mut seen);
+    for (key, changes) in expected(&client) {
+        assert_eq!(seen.remove(&key), Some(changes), "seed {seed}, {key}");
+    }
+    assert!(seen.is_empty(), "seed {seed}: {seen:?}");
+}
+
+/// Whoever follows splits and both kinds of merges has every change of each partition key once and in order.
+#[test]
+fn generated_schedules_lose_and_repeat_no_change() {
+    for seed in 1..=24 {
+        run_schedule(seed);
+    }
 }

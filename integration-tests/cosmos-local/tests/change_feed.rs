@@ -433,6 +433,44 @@ fn a_partition_without_request_units_asks_for_patience() {
 }
 
 #[test]
+fn reads_of_a_partition_without_request_units_wait_and_those_of_others_do_not() {
+    let local = Local::start();
+    let client = local.container(2);
+    let load = json!({"documents": 2000, "documentBytes": 1024, "partitionKeys": 100});
+    assert_eq!(client.admin("POST", "containers/db/c/load", &load).status, 200);
+    let units = |value: Value| {
+        let settings = json!({"requestUnitsPerPartition": value});
+        let state = client.admin("POST", "containers/db/c/settings", &settings);
+        assert_eq!(state.status, 200, "{state:?}");
+        state.json()["partitions"][0]["requestUnits"].clone()
+    };
+    assert_eq!(units(json!(20)), 20.0);
+    let page = [("x-ms-max-item-count", "1000")];
+    let first = client.feed("0", None, &page);
+    assert_eq!(first.status, 200);
+    let charge: f64 = first.header("x-ms-request-charge").parse().unwrap();
+    assert!(charge > 40.0, "{charge}");
+    let throttled = client.feed("0", Some(first.header("etag")), &page);
+    assert_eq!((throttled.status, throttled.sub_status()), (429, 3200));
+    // What the page has cost is more than a second's worth: the wait is as long as it takes to earn the rest.
+    let wait: u64 = throttled.header("x-ms-retry-after-ms").parse().unwrap();
+    assert!((500..4000).contains(&wait), "{wait}");
+    assert_eq!(client.feed("1", None, &page).status, 200);
+    std::thread::sleep(Duration::from_millis(wait));
+    assert_eq!(client.feed("0", Some(first.header("etag")), &page).status, 304);
+    // A split gives each child a budget of its own.
+    assert_eq!(
+        client
+            .admin("POST", "containers/db/c/split", &json!({"partition": "0"}))
+            .status,
+        200
+    );
+    assert_eq!(client.state()["partitions"][1]["requestUnits"], 20.0);
+    assert_eq!(units(Value::Null), Value::Null);
+    assert_eq!(client.feed("1", None, &page).status, 200);
+}
+
+#[test]
 fn more_throughput_brings_more_partitions() {
     let local = Local::start();
     let client = local.client();

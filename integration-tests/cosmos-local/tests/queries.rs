@@ -134,3 +134,60 @@ fn a_query_goes_on_in_the_children_of_a_split() {
         assert_eq!((found.len(), all), (wanted, wanted), "{text}");
     }
 }
+
+/// A sorted query goes on where it was, in each of the partitions that its own became.
+#[test]
+fn a_sorted_query_resumes_in_the_children_of_its_partition() {
+    let local = Local::start();
+    let client = local.container(1);
+    for n in 0..30 {
+        // Three documents of each value of `n`, spread over the keys.
+        client.upsert(&json!({"id": format!("i{n}"), "pk": format!("p{n}"), "n": n / 3}));
+    }
+    for (order, first) in [("ASC", 0), ("DESC", 9)] {
+        let query = json!({"query": format!("SELECT * FROM c ORDER BY c.n {order}")}).to_string();
+        let page = |range: &str, token: Option<&str>| {
+            let mut headers = vec![
+                ("x-ms-documentdb-isquery", "True"),
+                ("content-type", "application/query+json"),
+                ("x-ms-max-item-count", "4"),
+                ("x-ms-documentdb-partitionkeyrangeid", range),
+            ];
+            headers.extend(token.map(|token| ("x-ms-continuation", token)));
+            let answer = client.send("POST", "/dbs/db/colls/c/docs", &headers, query.as_bytes());
+            assert_eq!(answer.status, 200, "{answer:?}");
+            (answer.documents(), answer.headers.get("x-ms-continuation").cloned())
+        };
+        let parent = client.partitions().remove(0);
+        let (mut found, token) = page(&parent, None);
+        assert_eq!(found[0]["n"], first);
+        let split = client.admin("POST", "containers/db/c/split", &json!({"partition": parent}));
+        let children = split.json()["children"].clone();
+        for child in children.as_array().unwrap() {
+            let mut token = token.clone();
+            let mut of_child = Vec::new();
+            while let Some(position) = token {
+                let (documents, next) = page(child.as_str().unwrap(), Some(&position));
+                of_child.extend(documents);
+                token = next;
+            }
+            let values: Vec<_> = of_child
+                .iter()
+                .map(|document| document["n"].as_u64().unwrap())
+                .collect();
+            let sorted = if order == "ASC" {
+                values.is_sorted()
+            } else {
+                values.iter().rev().is_sorted()
+            };
+            assert!(sorted, "{values:?}");
+            found.extend(of_child);
+        }
+        let mut ids = ids(&found);
+        ids.sort();
+        ids.dedup();
+        assert_eq!((found.len(), ids.len()), (30, 30), "{order}");
+        let merge = json!({"partitions": children});
+        assert_eq!(client.admin("POST", "containers/db/c/merge", &merge).status, 200);
+    }
+}

@@ -34,6 +34,26 @@ def read_changes(container, **start):
     return documents, container.client_connection.last_response_headers["etag"]
 
 
+def read_all_versions(container):
+    """Reads all versions and deletes of one order and returns how many there are."""
+    mode = "AllVersionsAndDeletes"
+    none, position = read_changes(container, start_time="Now", mode=mode, partition_key="c1")
+    expect(none, [], "changes from now on")
+    container.create_item({"id": "changing", "customer": "c1", "amount": 1})
+    container.replace_item("changing", {"id": "changing", "customer": "c1", "amount": 2})
+    container.delete_item("changing", "c1")
+    changes, _ = read_changes(container, continuation=position)
+    operations = [change["metadata"]["operationType"] for change in changes]
+    expect(operations, ["create", "replace", "delete"], "operations")
+    created, replaced, deleted = changes
+    expect(replaced["current"]["amount"], 2, "version of a replace")
+    expect(replaced["previous"]["amount"], 1, "previous version of a replace")
+    expect(replaced["metadata"]["previousImageLSN"], created["metadata"]["lsn"], "LSN of the version before")
+    expect(deleted["metadata"]["id"], "changing", "id of a delete")
+    expect(deleted["metadata"]["partitionKey"], {"customer": "c1"}, "partition key of a delete")
+    return len(changes)
+
+
 def main(endpoint, key):
     try:
         CosmosClient(endpoint, "d3Jvbmc=").create_database("refused")
@@ -103,8 +123,11 @@ def main(endpoint, key):
         late.extend(document["id"] for document in read_changes(container, continuation=position)[0])
     expect(late, ["late"], "documents after the continuation")
 
+    changes = read_all_versions(container)
+
     client.delete_database("python")
-    print(json.dumps({"program": "python", "read": len(seen), "ranges": len(ranges), "resumed": len(late)}))
+    line = {"program": "python", "read": len(seen), "ranges": len(ranges), "resumed": len(late), "changes": changes}
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ pub struct Renumbering {
     pub generation: u64,
     /// What the parent covered.
     pub range: EpkRange,
-    /// Old LSNs in order, each with the least new one of it and all after it.
+    /// Old LSNs in order, each with its new one, which rise as well.
     pub pairs: Arc<[(u64, u64)]>,
     /// The last of the new LSNs, when it was made.
     pub last: u64,

@@ -18,7 +18,7 @@ use super::scope::{Scope, admit, bad_request, check_session, gone, session_token
 use super::throughput;
 use crate::engine::Request;
 use crate::reply::Reply;
-use crate::sql::{self, Statement};
+use crate::sql::{self, SortPlace, Statement};
 
 /// A response holds no more than this, except for a single larger item.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -85,22 +85,15 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
     if statement.streams() {
         return stream(container, request, Some(&statement));
     }
+    if statement.sorts() {
+        return sorted(container, request, &statement);
+    }
     let scope = Scope::of_feed(container, request)?;
-    let mut documents = Vec::new();
-    let mut bytes = 0;
-    collect(container, request, &scope, None, |document| {
-        bytes += document.json.len();
-        documents.push(Arc::clone(document));
-        true
-    })?;
-    // Of items that sort alike the older comes first; clients rely on it when they resume a sorted query.
-    documents.sort_unstable_by_key(|document| document.ordinal);
-    let values = documents
-        .iter()
-        .filter_map(|document| serde_json::from_slice(&document.json).ok());
+    let (documents, bytes) = documents_of(container, request, &scope)?;
+    let values = documents.into_iter().map(|(_, value)| value);
     let found = statement.run(values).map_err(|error| bad_request(error.to_string()))?;
 
-    let offset = match request.header("x-ms-continuation").filter(|token| !token.is_empty()) {
+    let offset = match continuation(request) {
         None => 0,
         Some(token) => token
             .strip_prefix("offset:")
@@ -124,6 +117,56 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
     ))
 }
 
+/// Answers a query that filters, sorts and projects; its continuation is good for the children of a partition.
+fn sorted(container: &Container, request: &Request, statement: &Statement) -> Result<Reply, Reply> {
+    let scope = Scope::of_feed(container, request)?;
+    let after: Option<SortPlace> = continuation(request)
+        .map(|token| {
+            let text = token
+                .strip_prefix("after:")
+                .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+            text.and_then(|text| serde_json::from_slice(&text).ok())
+                .ok_or_else(|| bad_request("x-ms-continuation: not a token of this query"))
+        })
+        .transpose()?;
+    let (documents, bytes) = documents_of(container, request, &scope)?;
+    let (page, last) = statement.sorted_page(documents, after.as_ref(), page_items(request));
+    let more = last.map(|place| format!("after:{}", URL_SAFE_NO_PAD.encode(json!(place).to_string())));
+    let count = page.len();
+    let text = json!({"_rid": container.rid, "Documents": page, "_count": count}).to_string();
+    Ok(answer(
+        container,
+        request,
+        &scope,
+        text.into_bytes(),
+        count,
+        more,
+        bytes,
+    ))
+}
+
+/// All documents of a scope with their numbers, the oldest first, and their bytes.
+fn documents_of(container: &Container, request: &Request, scope: &Scope) -> Result<(Vec<(u64, Value)>, usize), Reply> {
+    let mut documents = Vec::new();
+    let mut bytes = 0;
+    collect(container, request, scope, None, |document| {
+        bytes += document.json.len();
+        documents.push(Arc::clone(document));
+        true
+    })?;
+    // Of items that sort alike the older comes first; clients rely on it when they resume a sorted query.
+    documents.sort_unstable_by_key(|document| document.ordinal);
+    let values = documents
+        .iter()
+        .filter_map(|document| Some((document.ordinal, serde_json::from_slice(&document.json).ok()?)))
+        .collect();
+    Ok((values, bytes))
+}
+
+fn continuation(request: &Request) -> Option<&str> {
+    request.header("x-ms-continuation").filter(|token| !token.is_empty())
+}
+
 /// Answers all items in the order of their keys.
 pub fn scan(container: &Container, request: &Request) -> Result<Reply, Reply> {
     stream(container, request, None)
@@ -132,9 +175,7 @@ pub fn scan(container: &Container, request: &Request) -> Result<Reply, Reply> {
 /// Answers a query whose results come document by document, or without one the documents as they are kept.
 fn stream(container: &Container, request: &Request, statement: Option<&Statement>) -> Result<Reply, Reply> {
     let scope = Scope::of_feed(container, request)?;
-    let from = request
-        .header("x-ms-continuation")
-        .filter(|token| !token.is_empty())
+    let from = continuation(request)
         .map(|token| Place::read(token).ok_or_else(|| bad_request("x-ms-continuation: not a token of this feed")))
         .transpose()?;
     let (skip, wanted) = statement.map_or((0, usize::MAX), Statement::window);

@@ -164,30 +164,25 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// Counts the writes and transactions of all partitions in the order they happened.
+    /// Counts the writes and transactions of all partitions in the order they happened, as far as each partition's
+    /// own order allows: after an earlier merge that may be another.
     fn of(parts: &[PartitionState]) -> Self {
-        // Each write or transaction with the number of its first write. A transaction has one partition key; what has
-        // one LSN and several keys came together in an earlier merge.
-        let mut first: HashMap<(usize, u64, &Epk), u64> = HashMap::new();
+        let mut in_order = Vec::new();
         for (at, part) in parts.iter().enumerate() {
-            let mut note = |lsn, epk, write: u64| {
-                let number = first.entry((at, lsn, epk)).or_insert(write);
-                *number = write.min(*number);
-            };
-            for document in part.documents.values() {
-                note(document.lsn, &document.key.epk, document.stamp.write);
-            }
-            for change in part.history.iter().flat_map(History::changes) {
-                note(change.lsn, change.epk(), change.write);
-                for version in change.before.iter().chain(&change.after) {
-                    note(version.lsn, &version.key.epk, version.stamp.write);
-                }
-            }
+            let mut groups: Vec<_> = groups(part)
+                .into_iter()
+                .map(|((lsn, epk), write)| (lsn, write, epk))
+                .collect();
+            groups.sort_unstable();
+            let mut latest = 0;
+            in_order.extend(groups.into_iter().map(|(lsn, write, epk)| {
+                latest = write.max(latest);
+                (latest, at, lsn, write, epk)
+            }));
         }
-        let mut in_order: Vec<_> = first.into_iter().map(|(place, write)| (write, place)).collect();
         in_order.sort_unstable();
         let mut by_part = vec![HashMap::new(); parts.len()];
-        for (number, (_, (part, lsn, epk))) in (1..).zip(&in_order) {
+        for (number, (_, part, lsn, _, epk)) in (1..).zip(&in_order) {
             by_part[*part].insert((*lsn, (*epk).clone()), number);
         }
         Self {
@@ -209,10 +204,6 @@ impl Numbers {
             .map(|((numbers, range), floor)| {
                 let mut pairs: Vec<(u64, u64)> = numbers.iter().map(|((old, _), new)| (*old, *new)).collect();
                 pairs.sort_unstable();
-                // Partitions that merged before may have writes whose order is not that of their LSNs.
-                for at in (1..pairs.len()).rev() {
-                    pairs[at - 1].1 = pairs[at - 1].1.min(pairs[at].1);
-                }
                 Renumbering {
                     generation,
                     range: range.clone(),
@@ -223,6 +214,27 @@ impl Numbers {
             })
             .collect()
     }
+}
+
+/// Each write or transaction of a partition, with the number of its first write.
+///
+/// A transaction has one partition key; what has one LSN and several keys came together in an earlier merge.
+fn groups(part: &PartitionState) -> HashMap<(u64, &Epk), u64> {
+    let mut first: HashMap<(u64, &Epk), u64> = HashMap::new();
+    let mut note = |lsn, epk, write: u64| {
+        let number = first.entry((lsn, epk)).or_insert(write);
+        *number = write.min(*number);
+    };
+    for document in part.documents.values() {
+        note(document.lsn, &document.key.epk, document.stamp.write);
+    }
+    for change in part.history.iter().flat_map(History::changes) {
+        note(change.lsn, change.epk(), change.write);
+        for version in change.before.iter().chain(&change.after) {
+            note(version.lsn, &version.key.epk, version.stamp.write);
+        }
+    }
+    first
 }
 
 #[cfg(test)]

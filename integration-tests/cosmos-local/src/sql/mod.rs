@@ -19,6 +19,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use eval::SortPlace;
 pub use plan::PlanError;
 
 /// A query that cannot be read; the message is meant for the client.
@@ -84,6 +85,32 @@ impl Statement {
     pub fn window(&self) -> (usize, usize) {
         let (offset, limit) = self.0.window.unwrap_or((0, usize::MAX));
         (offset, self.0.top.map_or(limit, |top| top.min(limit)))
+    }
+
+    /// Whether it filters, sorts and projects, and nothing more: then a page can be made from the place of the last
+    /// result, which is good wherever the documents have moved since.
+    #[must_use]
+    pub fn sorts(&self) -> bool {
+        let query = &self.0;
+        !query.order_by.is_empty()
+            && query.window.is_none()
+            && query.top.is_none()
+            && !query.distinct
+            && !query.group_by
+            && !query.aggregates()
+    }
+
+    /// A page of a query that [sorts](Self::sorts), and the place of its last result if there are more.
+    ///
+    /// Documents come with a number each that tells those apart which sort alike; lower numbers are older.
+    #[must_use]
+    pub fn sorted_page(
+        &self,
+        documents: impl IntoIterator<Item = (u64, Value)>,
+        after: Option<&SortPlace>,
+        limit: usize,
+    ) -> (Vec<Value>, Option<SortPlace>) {
+        eval::sorted_page(&self.0, documents.into_iter(), after, limit)
     }
 
     /// Runs the query over documents, which come oldest first, and returns its results in order.

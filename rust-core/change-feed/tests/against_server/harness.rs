@@ -211,20 +211,24 @@ impl TestServer {
     }
 
     pub fn container_named(&self, name: &str) -> ContainerClient {
-        self.runtime.block_on(async {
-            let account = AccountReference::with_authentication_key(
-                self.server().endpoint().parse().unwrap(),
-                Secret::from(self.server().key().to_owned()),
-            );
-            CosmosClient::builder()
-                .build(account, RoutingStrategy::PreferredRegions(vec![]))
-                .await
-                .unwrap()
-                .database_client(DATABASE.to_owned())
-                .container_client(name.to_owned(), None)
-                .await
-                .unwrap()
-        })
+        let client = self.client();
+        let database = client.database_client(DATABASE.to_owned());
+        self.block_on(database.container_client(name.to_owned(), None)).unwrap()
+    }
+
+    /// Microsoft's client of the server.
+    pub fn client(&self) -> CosmosClient {
+        let account = AccountReference::with_authentication_key(
+            self.server().endpoint().parse().unwrap(),
+            Secret::from(self.server().key().to_owned()),
+        );
+        let building = CosmosClient::builder().build(account, RoutingStrategy::PreferredRegions(vec![]));
+        self.block_on(building).unwrap()
+    }
+
+    /// Runs a future on the server's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     pub fn upsert(&self, container: &ContainerClient, pk: &str, id: &str, revision: u32) {

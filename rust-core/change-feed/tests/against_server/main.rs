@@ -5,6 +5,7 @@ mod all_versions;
 mod bad_input;
 mod harness;
 mod history;
+mod merge;
 mod reading;
 mod release;
 mod starts;

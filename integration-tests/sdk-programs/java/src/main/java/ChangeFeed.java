@@ -5,6 +5,9 @@ import com.azure.cosmos.CosmosClientBuilder;
 import com.azure.cosmos.CosmosContainer;
 import com.azure.cosmos.CosmosDatabase;
 import com.azure.cosmos.CosmosException;
+import com.azure.cosmos.models.ChangeFeedMetaData;
+import com.azure.cosmos.models.ChangeFeedOperationType;
+import com.azure.cosmos.models.ChangeFeedProcessorItem;
 import com.azure.cosmos.models.CosmosBatch;
 import com.azure.cosmos.models.CosmosBatchResponse;
 import com.azure.cosmos.models.CosmosChangeFeedRequestOptions;
@@ -114,13 +117,80 @@ public final class ChangeFeed {
             expect(ids(late), Set.of("late"), "ids after the continuations");
             expect(late.size(), 2, "documents after the continuations");
 
+            int changes = allVersions(container);
+
             database.delete();
             System.out.printf(
-                    "{\"program\": \"java\", \"read\": %d, \"ranges\": %d, \"resumed\": %d}%n",
-                    read, ranges.size(), late.size());
+                    "{\"program\": \"java\", \"read\": %d, \"ranges\": %d, \"resumed\": %d,"
+                            + " \"changes\": %d}%n",
+                    read, ranges.size(), late.size(), changes);
         }
         // Threads of the SDK's HTTP client linger for a while.
         System.exit(0);
+    }
+
+    /** Reads all versions and deletes of one order, as the SDK's own classes have them. */
+    private static int allVersions(CosmosContainer container) {
+        List<ChangeFeedProcessorItem> none = new ArrayList<>();
+        String now =
+                readAllVersions(
+                        container,
+                        CosmosChangeFeedRequestOptions.createForProcessingFromNow(
+                                FeedRange.forFullRange()),
+                        none);
+        expect(none.size(), 0, "changes from now on");
+        PartitionKey key = new PartitionKey("c1");
+        container.createItem(order("changing", "c1", 1));
+        container.replaceItem(
+                order("changing", "c1", 2), "changing", key, new CosmosItemRequestOptions());
+        container.deleteItem("changing", key, new CosmosItemRequestOptions());
+
+        List<ChangeFeedProcessorItem> changes = new ArrayList<>();
+        readAllVersions(
+                container,
+                CosmosChangeFeedRequestOptions.createForProcessingFromContinuation(now),
+                changes);
+        List<ChangeFeedOperationType> operations = new ArrayList<>();
+        changes.forEach(change -> operations.add(change.getChangeFeedMetaData().getOperationType()));
+        expect(
+                operations,
+                List.of(
+                        ChangeFeedOperationType.CREATE,
+                        ChangeFeedOperationType.REPLACE,
+                        ChangeFeedOperationType.DELETE),
+                "operations");
+        ChangeFeedMetaData created = changes.get(0).getChangeFeedMetaData();
+        ChangeFeedProcessorItem replaced = changes.get(1);
+        ChangeFeedProcessorItem deleted = changes.get(2);
+        expect(replaced.getCurrent().get("amount").asInt(), 2, "version of a replace");
+        expect(replaced.getPrevious().get("amount").asInt(), 1, "previous version of a replace");
+        expect(
+                replaced.getChangeFeedMetaData().getPreviousLogSequenceNumber(),
+                created.getLogSequenceNumber(),
+                "LSN of the version before");
+        check(deleted.getCurrent().isEmpty(), "a delete has a version: " + deleted.getCurrent());
+        expect(deleted.getPrevious().get("amount").asInt(), 2, "previous version of a delete");
+        check(
+                !deleted.getChangeFeedMetaData().isTimeToLiveExpired(),
+                "a delete is taken for the end of a life");
+        return changes.size();
+    }
+
+    private static String readAllVersions(
+            CosmosContainer container,
+            CosmosChangeFeedRequestOptions options,
+            List<ChangeFeedProcessorItem> changes) {
+        String position = null;
+        for (FeedResponse<ChangeFeedProcessorItem> page :
+                container
+                        .queryChangeFeed(
+                                options.allVersionsAndDeletes(), ChangeFeedProcessorItem.class)
+                        .iterableByPage()) {
+            changes.addAll(page.getResults());
+            position = page.getContinuationToken();
+        }
+        check(position != null, "the feed of all versions gave no continuation");
+        return position;
     }
 
     private static CosmosClient client(String endpoint, String key) {
