@@ -25,6 +25,7 @@ public final class ChangeFeedConfiguration implements Serializable {
     private final StopPosition stopAt;
     private final int minSplits;
     private final RetentionExpired retentionExpired;
+    private final boolean rebalancing;
     private final boolean ignoreDeletes;
     private final int pageSize;
     private final long maxBytesInFlight;
@@ -46,6 +47,7 @@ public final class ChangeFeedConfiguration implements Serializable {
         this.stopAt = checked.stopAt;
         this.minSplits = checked.minSplits;
         this.retentionExpired = checked.retentionExpired;
+        this.rebalancing = checked.rebalancing;
         this.ignoreDeletes = checked.ignoreDeletes;
         this.pageSize = checked.pageSize;
         this.maxBytesInFlight = checked.maxBytesInFlight.getBytes();
@@ -61,6 +63,11 @@ public final class ChangeFeedConfiguration implements Serializable {
     /** Whether reading ends by itself. */
     public boolean isBounded() {
         return stopAt.isBounded();
+    }
+
+    /** Whether splits may move between running readers. */
+    public boolean isRebalancing() {
+        return rebalancing;
     }
 
     /** Whether deletes are left out; the core knows nothing of it. */

@@ -5,7 +5,6 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorStateSerializer;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBSplitEnumerator;
-import io.github.cosmosflink.connector.cosmosdb.source.enumerator.FeedRangeLedger;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.CosmosDBSourceReader;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
@@ -85,14 +84,13 @@ public final class CosmosDBSource<T>
     @Override
     public SplitEnumerator<CosmosDBSplit, CosmosDBEnumeratorState> createEnumerator(
             SplitEnumeratorContext<CosmosDBSplit> context) {
-        return new CosmosDBSplitEnumerator(backend, configuration, new FeedRangeLedger(), context);
+        return new CosmosDBSplitEnumerator(backend, configuration, null, context);
     }
 
     @Override
     public SplitEnumerator<CosmosDBSplit, CosmosDBEnumeratorState> restoreEnumerator(
             SplitEnumeratorContext<CosmosDBSplit> context, CosmosDBEnumeratorState state) {
-        return new CosmosDBSplitEnumerator(
-                backend, configuration, FeedRangeLedger.restore(state), context);
+        return new CosmosDBSplitEnumerator(backend, configuration, state, context);
     }
 
     @Override

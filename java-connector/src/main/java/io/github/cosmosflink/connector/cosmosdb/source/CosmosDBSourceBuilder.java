@@ -41,6 +41,7 @@ public final class CosmosDBSourceBuilder<T> {
     StopPosition stopAt = StopPosition.never();
     int minSplits = CosmosDBSourceOptions.MIN_SPLITS.defaultValue();
     RetentionExpired retentionExpired = CosmosDBSourceOptions.RETENTION_EXPIRED.defaultValue();
+    boolean rebalancing = CosmosDBSourceOptions.REBALANCING.defaultValue();
     boolean ignoreDeletes = CosmosDBSourceOptions.IGNORE_DELETES.defaultValue();
     int pageSize = CosmosDBSourceOptions.PAGE_SIZE.defaultValue();
     MemorySize maxBytesInFlight = CosmosDBSourceOptions.MAX_BYTES_IN_FLIGHT.defaultValue();
@@ -119,6 +120,15 @@ public final class CosmosDBSourceBuilder<T> {
     /** What to do when a position is older than the changes that the service retains. */
     public CosmosDBSourceBuilder<T> retentionExpired(RetentionExpired retentionExpired) {
         this.retentionExpired = retentionExpired;
+        return this;
+    }
+
+    /**
+     * Whether feed ranges move between the readers of a running job when some have more to read
+     * than others; on when not set. Without checkpoints, and with a stop position, none ever does.
+     */
+    public CosmosDBSourceBuilder<T> rebalancing(boolean rebalancing) {
+        this.rebalancing = rebalancing;
         return this;
     }
 

@@ -73,6 +73,14 @@ public final class CosmosDBSourceOptions {
                     .withDescription(
                             "What to do when a position is older than the changes that the service retains.");
 
+    public static final ConfigOption<Boolean> REBALANCING =
+            ConfigOptions.key("rebalancing")
+                    .booleanType()
+                    .defaultValue(true)
+                    .withDescription(
+                            "Whether feed ranges move between the readers of a running job that has"
+                                    + " checkpoints and no end when some have more to read than others.");
+
     public static final ConfigOption<Boolean> IGNORE_DELETES =
             ConfigOptions.key("ignoreDeletes")
                     .booleanType()

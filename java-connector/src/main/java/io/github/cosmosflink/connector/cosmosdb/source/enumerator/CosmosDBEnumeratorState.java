@@ -4,10 +4,12 @@ package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import java.util.List;
 import java.util.Objects;
-import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
-/** What the enumerator has in a checkpoint: every known feed range with its status. Immutable. */
+/**
+ * What the enumerator has in a checkpoint: every known feed range with its status, and what a
+ * restored reader's parked copies must be judged by. Immutable.
+ */
 @Internal
 public final class CosmosDBEnumeratorState {
 
@@ -27,22 +29,14 @@ public final class CosmosDBEnumeratorState {
         private final CosmosDBSplit split;
         private final Status status;
         private final boolean discovered;
-        @Nullable private final String ancestorId;
 
         /**
          * @param discovered whether it was found by discovery, not made by the split of a range
-         * @param ancestorId the discovered range that it is a part of; null for a discovered one,
-         *     or when not known
          */
-        public Entry(
-                CosmosDBSplit split,
-                Status status,
-                boolean discovered,
-                @Nullable String ancestorId) {
+        public Entry(CosmosDBSplit split, Status status, boolean discovered) {
             this.split = Objects.requireNonNull(split, "split");
             this.status = Objects.requireNonNull(status, "status");
             this.discovered = discovered;
-            this.ancestorId = ancestorId;
         }
 
         public CosmosDBSplit split() {
@@ -57,11 +51,6 @@ public final class CosmosDBEnumeratorState {
             return discovered;
         }
 
-        @Nullable
-        public String ancestorId() {
-            return ancestorId;
-        }
-
         @Override
         public boolean equals(Object other) {
             if (!(other instanceof Entry)) {
@@ -70,45 +59,101 @@ public final class CosmosDBEnumeratorState {
             Entry that = (Entry) other;
             return split.equals(that.split)
                     && status == that.status
-                    && discovered == that.discovered
-                    && Objects.equals(ancestorId, that.ancestorId);
+                    && discovered == that.discovered;
         }
 
         @Override
         public int hashCode() {
-            return Objects.hash(split, status, discovered, ancestorId);
+            return Objects.hash(split, status, discovered);
         }
 
         @Override
         public String toString() {
-            return split + " " + status + (ancestorId == null ? "" : " part of " + ancestorId);
+            return split + " " + status;
+        }
+    }
+
+    /** A split that has gone to another reader, while its parked copy may still be somewhere. */
+    public static final class Move {
+
+        private final String splitId;
+        private final long transfer;
+
+        public Move(String splitId, long transfer) {
+            this.splitId = Objects.requireNonNull(splitId, "splitId");
+            this.transfer = transfer;
+        }
+
+        public String splitId() {
+            return splitId;
+        }
+
+        public long transfer() {
+            return transfer;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Move
+                    && splitId.equals(((Move) other).splitId)
+                    && transfer == ((Move) other).transfer;
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(splitId, transfer);
+        }
+
+        @Override
+        public String toString() {
+            return splitId + " moved by " + transfer;
         }
     }
 
     private final List<Entry> entries;
+    private final long lastTransfer;
+    private final List<Move> moves;
 
-    /** No entries: discovery has not finished. */
-    public CosmosDBEnumeratorState(List<Entry> entries) {
+    /**
+     * @param entries none: discovery has not finished
+     * @param lastTransfer the highest number that was given to a transfer, 0 for none
+     */
+    public CosmosDBEnumeratorState(List<Entry> entries, long lastTransfer, List<Move> moves) {
         this.entries = List.copyOf(entries);
+        this.lastTransfer = lastTransfer;
+        this.moves = List.copyOf(moves);
     }
 
     public List<Entry> entries() {
         return entries;
     }
 
+    public long lastTransfer() {
+        return lastTransfer;
+    }
+
+    public List<Move> moves() {
+        return moves;
+    }
+
     @Override
     public boolean equals(Object other) {
-        return other instanceof CosmosDBEnumeratorState
-                && ((CosmosDBEnumeratorState) other).entries.equals(entries);
+        if (!(other instanceof CosmosDBEnumeratorState)) {
+            return false;
+        }
+        CosmosDBEnumeratorState that = (CosmosDBEnumeratorState) other;
+        return entries.equals(that.entries)
+                && lastTransfer == that.lastTransfer
+                && moves.equals(that.moves);
     }
 
     @Override
     public int hashCode() {
-        return entries.hashCode();
+        return Objects.hash(entries, lastTransfer, moves);
     }
 
     @Override
     public String toString() {
-        return entries.toString();
+        return entries + " " + moves;
     }
 }

@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Entry;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Move;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Status;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplitSerializer;
@@ -21,8 +22,8 @@ public final class CosmosDBEnumeratorStateSerializer
             new CosmosDBEnumeratorStateSerializer();
 
     /**
-     * The split serializer's version, the number of entries, then per entry: status, origin,
-     * ancestor's id (empty: none), split.
+     * The split serializer's version; the last transfer's number; the number of moves, then per
+     * move: split id, transfer; the number of entries, then per entry: status, origin, split.
      */
     private static final int VERSION_1 = 1;
 
@@ -42,11 +43,16 @@ public final class CosmosDBEnumeratorStateSerializer
     public byte[] serialize(CosmosDBEnumeratorState state) throws IOException {
         StateBytes.Writer out = new StateBytes.Writer();
         out.writeByte(CosmosDBSplitSerializer.INSTANCE.getVersion());
+        out.writeLong(state.lastTransfer());
+        out.writeInt(state.moves().size());
+        for (Move move : state.moves()) {
+            out.writeText(move.splitId());
+            out.writeLong(move.transfer());
+        }
         out.writeInt(state.entries().size());
         for (Entry entry : state.entries()) {
             out.writeByte(code(entry.status()));
             out.writeByte(entry.isDiscovered() ? DISCOVERED : PART_OF_ANOTHER);
-            out.writeText(entry.ancestorId() == null ? "" : entry.ancestorId());
             out.writeBytes(CosmosDBSplitSerializer.INSTANCE.serialize(entry.split()));
         }
         return out.toBytes();
@@ -59,19 +65,23 @@ public final class CosmosDBEnumeratorStateSerializer
         }
         StateBytes.Reader in = new StateBytes.Reader(WHAT, serialized);
         int splitVersion = in.readByte();
+        long lastTransfer = in.readTransfer();
+        int moved = in.readCount();
+        List<Move> moves = new ArrayList<>(moved);
+        for (int i = 0; i < moved; i++) {
+            moves.add(new Move(in.readText(), in.readTransfer()));
+        }
         int count = in.readCount();
         List<Entry> entries = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             Status status = status(in.readByte());
             boolean discovered = origin(in.readByte());
-            String ancestorId = in.readText();
             CosmosDBSplit split =
                     CosmosDBSplitSerializer.INSTANCE.deserialize(splitVersion, in.readBytes());
-            entries.add(
-                    new Entry(split, status, discovered, ancestorId.isEmpty() ? null : ancestorId));
+            entries.add(new Entry(split, status, discovered));
         }
         in.expectEnd();
-        return new CosmosDBEnumeratorState(entries);
+        return new CosmosDBEnumeratorState(entries, lastTransfer, moves);
     }
 
     /** Codes are fixed by the format, not by the order of the enum. */

@@ -4,34 +4,35 @@ package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 import io.github.cosmosflink.connector.cosmosdb.source.ChangeFeedConfiguration;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
-import io.github.cosmosflink.connector.cosmosdb.source.split.RangeSplitEvent;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
-import org.apache.flink.api.connector.source.SplitsAssignment;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.metrics.groups.SplitEnumeratorMetricGroup;
 import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.FlinkRuntimeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries the {@link FeedRangeLedger}'s decisions to Flink. All methods run in the coordinator's
- * thread, but for the discovery itself.
+ * Carries the {@link FeedRangeCoordination}'s decisions to Flink. All methods run in the
+ * coordinator's thread, but for the discovery itself.
  *
  * <ol>
  *   <li>{@link #start} discovers the feed ranges on a worker thread, or checks those of a restored
  *       state.
- *   <li>{@link #addReader} and {@link #handleSplitRequest} hand out what is pending once that is
- *       done, and end the readers of a bounded source.
- *   <li>{@link #handleSourceEvent} notes the splits of ranges that readers report; children stay
- *       with their reader.
+ *   <li>{@link #handleSourceEvent} takes what readers report: what they hold when they start, upon
+ *       which what is pending is handed out and the readers of a bounded source are ended; the
+ *       splits of ranges, whose children stay with their reader at first; how they are getting on;
+ *       and their part in transfers.
  *   <li>{@link #addSplitsBack} takes back what a failed reader had not yet in a checkpoint.
- *   <li>{@link #snapshotState} is the ledger; before the ranges are known there is no checkpoint.
+ *   <li>{@link #snapshotState} is the coordination's state; before the ranges are known there is no
+ *       checkpoint.
+ *   <li>{@link #notifyCheckpointComplete} moves splits between readers.
  * </ol>
  *
  * <p>A state wins over the start options: with one, they are not looked at.
@@ -43,30 +44,46 @@ public final class CosmosDBSplitEnumerator
     private static final Logger LOG = LoggerFactory.getLogger(CosmosDBSplitEnumerator.class);
 
     private final ChangeFeedConfiguration configuration;
-    private final FeedRangeLedger ledger;
     private final SplitEnumeratorContext<CosmosDBSplit> context;
     private final FeedRangeDiscovery discovery;
+    private final FeedRangeCoordination coordination;
 
-    /** The ledger's count for the thread that reads metrics. */
+    /** The coordination's figures for the thread that reads metrics. */
     private volatile long unassignedSplits;
+
+    private volatile long splitsMoved;
+    private volatile long transfersCancelled;
 
     private boolean closed;
 
+    /**
+     * @param state null on a fresh start
+     */
     public CosmosDBSplitEnumerator(
             ChangeFeedBackend backend,
             ChangeFeedConfiguration configuration,
-            FeedRangeLedger ledger,
+            @Nullable CosmosDBEnumeratorState state,
             SplitEnumeratorContext<CosmosDBSplit> context) {
         this.configuration = configuration;
-        this.ledger = ledger;
         this.context = context;
         this.discovery = new FeedRangeDiscovery(backend, configuration);
+        boolean bounded = configuration.isBounded();
+        boolean rebalancing = configuration.isRebalancing();
+        Readers readers = new FlinkReaders(context);
+        this.coordination =
+                state == null
+                        ? FeedRangeCoordination.fresh(bounded, rebalancing, readers)
+                        : FeedRangeCoordination.restored(bounded, rebalancing, readers, state);
     }
 
     @Override
     public void start() {
-        context.metricGroup().setUnassignedSplitsGauge(() -> unassignedSplits);
-        List<CosmosDBSplit> known = ledger.discoveredRanges();
+        SplitEnumeratorMetricGroup metrics = context.metricGroup();
+        metrics.setUnassignedSplitsGauge(() -> unassignedSplits);
+        MetricGroup group = metrics.addGroup("cosmosdb");
+        group.gauge("splitsMoved", () -> splitsMoved);
+        group.gauge("transfersCancelled", () -> transfersCancelled);
+        List<CosmosDBSplit> known = coordination.discoveredRanges();
         LOG.info(
                 "Discovering the feed ranges of {}; {} are known from state",
                 configuration.describeContainer(),
@@ -88,50 +105,48 @@ public final class CosmosDBSplitEnumerator
                     failure);
         }
         LOG.info("Discovered {} new feed ranges: {}", found.size(), found);
-        ledger.discovered(found);
-        assign();
+        coordination.discovered(found);
+        show();
+    }
+
+    private void show() {
+        unassignedSplits = coordination.pendingCount();
+        splitsMoved = coordination.movedCount();
+        transfersCancelled = coordination.cancelledCount();
     }
 
     @Override
     public void handleSplitRequest(int subtask, @Nullable String requesterHostname) {
-        assign();
+        // Readers ask for nothing.
     }
 
     @Override
     public void addReader(int subtask) {
-        assign();
+        // Its first event follows, which says what it holds.
     }
 
     @Override
     public void addSplitsBack(List<CosmosDBSplit> splits, int subtask) {
         LOG.info("Reader {} is reset and gives back {}", subtask, splits);
-        ledger.readerReset(subtask, splits);
-        assign();
-    }
-
-    private void assign() {
-        Set<Integer> readers = context.registeredReaders().keySet();
-        Map<Integer, List<CosmosDBSplit>> assignment =
-                ledger.assign(readers, context.currentParallelism());
-        if (!assignment.isEmpty()) {
-            LOG.info("Assigning {}", assignment);
-            context.assignSplits(new SplitsAssignment<>(assignment));
-        }
-        if (configuration.isBounded()) {
-            ledger.readersToDismiss(readers).forEach(context::signalNoMoreSplits);
-        }
-        unassignedSplits = ledger.pendingCount();
+        coordination.readerReset(subtask, splits);
+        show();
     }
 
     @Override
     public void handleSourceEvent(int subtask, SourceEvent event) {
-        if (!(event instanceof RangeSplitEvent)) {
-            throw new IllegalArgumentException(
-                    "an event that the enumerator does not know: " + event);
+        if (event instanceof ReaderLoadEvent) {
+            LOG.debug("Reader {} reports {}", subtask, event);
+        } else {
+            LOG.info("Reader {} reports {}", subtask, event);
         }
-        LOG.info("Reader {} reports {}", subtask, event);
-        RangeSplitEvent rangeSplit = (RangeSplitEvent) event;
-        ledger.rangeSplit(subtask, rangeSplit.parentId(), rangeSplit.children());
+        coordination.handle(subtask, event);
+        show();
+    }
+
+    @Override
+    public void notifyCheckpointComplete(long checkpointId) {
+        coordination.completed(checkpointId);
+        show();
     }
 
     /**
@@ -141,13 +156,13 @@ public final class CosmosDBSplitEnumerator
      */
     @Override
     public CosmosDBEnumeratorState snapshotState(long checkpointId) throws FlinkException {
-        if (ledger.discoveredRanges().isEmpty()) {
+        if (coordination.discoveredRanges().isEmpty()) {
             throw new FlinkException(
                     "No checkpoint before the feed ranges of "
                             + configuration.describeContainer()
                             + " are discovered");
         }
-        return ledger.snapshot();
+        return coordination.snapshot(checkpointId);
     }
 
     @Override

@@ -8,14 +8,17 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession
 import io.github.cosmosflink.connector.cosmosdb.source.metrics.ChangeFeedGauges;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
-import io.github.cosmosflink.connector.cosmosdb.source.split.RangeSplitEvent;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.io.UncheckedIOException;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.connector.source.ReaderOutput;
+import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SourceReaderContext;
 import org.apache.flink.connector.base.source.reader.SingleThreadMultiplexSourceReaderBase;
 import org.apache.flink.core.io.InputStatus;
@@ -36,7 +39,9 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code snapshotState} (task thread) takes the states' positions, of pages emitted in part
  *       from the core.
  *   <li>{@code onSplitFinished} (task thread) replaces a range that was split by its children in
- *       the same turn, so that a checkpoint holds the parent or all its children.
+ *       the same turn, so that a checkpoint holds the parent or all its children; or parks a split
+ *       that is to go to another reader.
+ *   <li>{@link ReaderBook} (task thread) keeps what belongs to such moves.
  *   <li>{@code close} closes the session, which gives back the pages that Flink has not recycled.
  * </ol>
  *
@@ -50,21 +55,23 @@ public final class CosmosDBSourceReader<T>
     private static final Logger LOG = LoggerFactory.getLogger(CosmosDBSourceReader.class);
 
     private final ChangeFeedSession session;
-    private final RangeSplits rangeSplits;
+    private final SplitEnds ends;
     private final LastingFetcherManager fetcherManager;
 
+    private final ReaderBook book = new ReaderBook(new BookEffects());
+
     /** Where the task emits; Flink passes it with each poll. */
-    private ReaderOutput<T> output;
+    @Nullable private ReaderOutput<T> output;
 
     private CosmosDBSourceReader(
             ChangeFeedSession session,
-            RangeSplits rangeSplits,
+            SplitEnds ends,
             LastingFetcherManager fetcherManager,
             CosmosDBRecordEmitter<T> emitter,
             SourceReaderContext context) {
         super(fetcherManager, emitter, context.getConfiguration(), context);
         this.session = session;
-        this.rangeSplits = rangeSplits;
+        this.ends = ends;
         this.fetcherManager = fetcherManager;
     }
 
@@ -85,10 +92,10 @@ public final class CosmosDBSourceReader<T>
         ChangeFeedSession session = backend.open(configuration.toJson());
         try {
             ChangeFeedGauges.register(context.metricGroup(), session);
-            RangeSplits rangeSplits = new RangeSplits();
+            SplitEnds ends = new SplitEnds();
             LastingFetcherManager fetcherManager =
                     new LastingFetcherManager(
-                            () -> new CosmosDBSplitReader(session, rangeSplits),
+                            () -> new CosmosDBSplitReader(session, ends),
                             context.getConfiguration());
             CosmosDBRecordEmitter<T> emitter =
                     new CosmosDBRecordEmitter<>(
@@ -97,8 +104,7 @@ public final class CosmosDBSourceReader<T>
                             configuration.ignoresDeletes()
                                     ? ChangeFeedGauges.deletesIgnored(context.metricGroup())
                                     : null);
-            return new CosmosDBSourceReader<>(
-                    session, rangeSplits, fetcherManager, emitter, context);
+            return new CosmosDBSourceReader<>(session, ends, fetcherManager, emitter, context);
         } catch (RuntimeException e) {
             // Nobody else would: Flink closes only the readers that it got.
             session.close();
@@ -121,15 +127,51 @@ public final class CosmosDBSourceReader<T>
         };
     }
 
+    /** Flink has added the splits of the restored state. */
+    @Override
+    public void start() {
+        super.start();
+        book.start();
+    }
+
+    @Override
+    public void addSplits(List<CosmosDBSplit> splits) {
+        List<CosmosDBSplit> toRead = book.added(splits);
+        fetcherManager.parked(book.hasParked());
+        if (!toRead.isEmpty()) {
+            super.addSplits(toRead);
+        }
+    }
+
+    @Override
+    public void handleSourceEvents(SourceEvent event) {
+        if (!(event instanceof TransferCommand)) {
+            throw new IllegalArgumentException("an event that the reader does not know: " + event);
+        }
+        LOG.info("The enumerator says {}", event);
+        book.command((TransferCommand) event);
+        fetcherManager.parked(book.hasParked());
+    }
+
     @Override
     public InputStatus pollNext(ReaderOutput<T> output) throws Exception {
-        this.output = output;
-        return super.pollNext(output);
+        if (this.output == null) {
+            this.output = output;
+            book.outputsReady();
+        }
+        InputStatus status = super.pollNext(output);
+        book.letGo();
+        return status;
+    }
+
+    @Override
+    public List<CosmosDBSplit> snapshotState(long checkpointId) {
+        return book.snapshot(super.snapshotState(checkpointId));
     }
 
     @Override
     protected CosmosDBSplitState initializedState(CosmosDBSplit split) {
-        return new CosmosDBSplitState(split);
+        return book.begin(split);
     }
 
     @Override
@@ -143,12 +185,9 @@ public final class CosmosDBSourceReader<T>
 
     @Override
     protected void onSplitFinished(Map<String, CosmosDBSplitState> finished) {
-        for (String parentId : finished.keySet()) {
-            List<CosmosDBSplit> children = rangeSplits.take(parentId);
-            if (!children.isEmpty()) {
-                handOver(parentId, children);
-            }
-        }
+        finished.forEach(
+                (splitId, state) -> book.finished(toSplitType(splitId, state), ends.take(splitId)));
+        fetcherManager.parked(book.hasParked());
         fetcherManager.splitsFinished(finished.size());
     }
 
@@ -158,16 +197,6 @@ public final class CosmosDBSourceReader<T>
         super.notifyNoMoreSplits();
     }
 
-    private void handOver(String parentId, List<CosmosDBSplit> children) {
-        LOG.info("Range {} was split, going on with {}", parentId, children);
-        // Flink makes the outputs of splits that the coordinator assigns. Without them the
-        // watermark would pass the
-        // children's first records, and a child without any record could not finish.
-        children.forEach(child -> output.createOutputForSplit(child.splitId()));
-        addSplits(children);
-        context.sendSourceEventToCoordinator(new RangeSplitEvent(parentId, children));
-    }
-
     /**
      * Past Flink's fetcher: it skips splits that have not reached it yet, the session remembers
      * them.
@@ -175,6 +204,7 @@ public final class CosmosDBSourceReader<T>
     @Override
     public void pauseOrResumeSplits(
             Collection<String> splitsToPause, Collection<String> splitsToResume) {
+        book.paused(splitsToPause, splitsToResume);
         try {
             session.setPaused(splitsToPause, splitsToResume);
         } catch (ChangeFeedException e) {
@@ -189,6 +219,39 @@ public final class CosmosDBSourceReader<T>
             super.close();
         } finally {
             session.close();
+        }
+    }
+
+    private final class BookEffects implements ReaderBook.Effects {
+
+        @Override
+        public void read(List<CosmosDBSplit> splits) {
+            LOG.info("Going on with {}", splits);
+            addSplits(splits);
+        }
+
+        @Override
+        public void release(String splitId) {
+            try {
+                session.releaseSplits(Collections.singleton(splitId));
+            } catch (ChangeFeedException e) {
+                throw new UncheckedIOException("cannot stop reading " + splitId, e);
+            }
+        }
+
+        @Override
+        public void createOutput(String splitId) {
+            output.createOutputForSplit(splitId);
+        }
+
+        @Override
+        public void releaseOutput(String splitId) {
+            output.releaseOutputForSplit(splitId);
+        }
+
+        @Override
+        public void report(SourceEvent event) {
+            context.sendSourceEventToCoordinator(event);
         }
     }
 }

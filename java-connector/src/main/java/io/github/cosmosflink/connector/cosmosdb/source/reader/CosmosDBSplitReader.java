@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.source.reader;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedException;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedPage;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession;
+import io.github.cosmosflink.connector.cosmosdb.source.reader.SplitEnds.End;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import java.io.IOException;
 import java.util.stream.Collectors;
@@ -27,14 +28,14 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
     private static final long POLL_TIMEOUT_MILLIS = 1_000;
 
     private final ChangeFeedSession session;
-    private final RangeSplits rangeSplits;
+    private final SplitEnds ends;
 
     /** Nothing is read after it. */
     @Nullable private Exception failure;
 
-    CosmosDBSplitReader(ChangeFeedSession session, RangeSplits rangeSplits) {
+    CosmosDBSplitReader(ChangeFeedSession session, SplitEnds ends) {
         this.session = session;
-        this.rangeSplits = rangeSplits;
+        this.ends = ends;
     }
 
     @Override
@@ -58,21 +59,24 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
             case DOCUMENTS:
                 return PageRecords.of(page);
             case RANGE_SPLIT:
-                rangeSplits.put(
-                        page.splitId(),
-                        page.children().stream()
-                                .map(CosmosDBSplit::of)
-                                .collect(Collectors.toList()));
-                return ended(page);
+                return ended(
+                        page,
+                        End.divided(
+                                page.children().stream()
+                                        .map(CosmosDBSplit::of)
+                                        .collect(Collectors.toList())));
             case RANGE_FINISHED:
-                return ended(page);
+                return ended(page, End.FINISHED);
+            case RANGE_RELEASED:
+                return ended(page, End.RELEASED);
             default:
                 throw new IllegalStateException("a page of an unknown kind: " + page.kind());
         }
     }
 
-    private static PageRecords ended(ChangeFeedPage page) {
+    private PageRecords ended(ChangeFeedPage page, End end) {
         String splitId = page.splitId();
+        ends.put(splitId, end);
         page.recycle();
         return PageRecords.finished(splitId);
     }

@@ -22,6 +22,7 @@ final class LastingFetcherManager extends SingleThreadFetcherManager<CommitGroup
     private int unfinishedSplits;
 
     private boolean noMoreSplits;
+    private boolean parked;
 
     LastingFetcherManager(
             Supplier<SplitReader<CommitGroup, CosmosDBSplit>> splitReaders,
@@ -40,6 +41,11 @@ final class LastingFetcherManager extends SingleThreadFetcherManager<CommitGroup
         unfinishedSplits -= count;
     }
 
+    /** Whether there are splits that wait and may have to be read here again. */
+    void parked(boolean parked) {
+        this.parked = parked;
+    }
+
     void noMoreSplits() {
         noMoreSplits = true;
     }
@@ -47,6 +53,9 @@ final class LastingFetcherManager extends SingleThreadFetcherManager<CommitGroup
     /** Whether the reader is at its end; only then the fetcher goes. */
     @Override
     public boolean maybeShutdownFinishedFetchers() {
-        return noMoreSplits && unfinishedSplits == 0 && super.maybeShutdownFinishedFetchers();
+        return noMoreSplits
+                && !parked
+                && unfinishedSplits == 0
+                && super.maybeShutdownFinishedFetchers();
     }
 }

@@ -11,7 +11,7 @@ public final class CosmosDBSplitSerializer implements SimpleVersionedSerializer<
 
     public static final CosmosDBSplitSerializer INSTANCE = new CosmosDBSplitSerializer();
 
-    /** Split id, feed range, position. */
+    /** Split id, feed range, transfer, position. */
     private static final int VERSION_1 = 1;
 
     private static final String WHAT = "the state of a Cosmos DB split";
@@ -28,6 +28,7 @@ public final class CosmosDBSplitSerializer implements SimpleVersionedSerializer<
         StateBytes.Writer out = new StateBytes.Writer();
         out.writeText(split.splitId());
         out.writeText(split.feedRange());
+        out.writeLong(split.transfer());
         out.writeBytes(split.position());
         return out.toBytes();
     }
@@ -38,7 +39,10 @@ public final class CosmosDBSplitSerializer implements SimpleVersionedSerializer<
             throw StateBytes.unknownVersion(WHAT, version, VERSION_1);
         }
         StateBytes.Reader in = new StateBytes.Reader(WHAT, serialized);
-        CosmosDBSplit split = new CosmosDBSplit(in.readText(), in.readText(), in.readBytes());
+        String splitId = in.readText();
+        String feedRange = in.readText();
+        long transfer = in.readTransfer();
+        CosmosDBSplit split = new CosmosDBSplit(splitId, feedRange, in.readBytes(), transfer);
         in.expectEnd();
         return split;
     }

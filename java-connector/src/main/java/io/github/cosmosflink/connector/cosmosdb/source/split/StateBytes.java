@@ -7,16 +7,27 @@ import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.zip.CRC32C;
 import org.apache.flink.annotation.Internal;
 
 /**
  * The framing that all state of the source shares: big-endian integers, texts and byte arrays
- * behind their length. Reading refuses what is too short, too long or not what its length says.
+ * behind their length, and a checksum at the end. Reading refuses what is too short, too long,
+ * damaged or not what its length says.
  */
 @Internal
 public final class StateBytes {
 
+    /** The checksum: CRC-32C of all bytes before it. */
+    private static final int CHECKSUM_BYTES = Integer.BYTES;
+
     private StateBytes() {}
+
+    private static int checksum(byte[] bytes, int length) {
+        CRC32C checksum = new CRC32C();
+        checksum.update(bytes, 0, length);
+        return (int) checksum.getValue();
+    }
 
     /** Collects fields. */
     public static final class Writer {
@@ -32,6 +43,10 @@ public final class StateBytes {
             out.writeInt(value);
         }
 
+        public void writeLong(long value) throws IOException {
+            out.writeLong(value);
+        }
+
         public void writeBytes(byte[] value) throws IOException {
             out.writeInt(value.length);
             out.write(value);
@@ -41,7 +56,10 @@ public final class StateBytes {
             writeBytes(value.getBytes(StandardCharsets.UTF_8));
         }
 
-        public byte[] toBytes() {
+        /** Ends with the checksum; nothing is written after it. */
+        public byte[] toBytes() throws IOException {
+            byte[] fields = bytes.toByteArray();
+            out.writeInt(checksum(fields, fields.length));
             return bytes.toByteArray();
         }
     }
@@ -55,14 +73,42 @@ public final class StateBytes {
         /**
          * @param what the kind of state, for errors
          */
-        public Reader(String what, byte[] bytes) {
+        public Reader(String what, byte[] bytes) throws IOException {
             this.what = what;
-            this.bytes = ByteBuffer.wrap(bytes);
+            int length = bytes.length - CHECKSUM_BYTES;
+            if (length < 0) {
+                throw new IOException(
+                        String.format("%s is corrupt: it has %d bytes", what, bytes.length));
+            }
+            int found = ByteBuffer.wrap(bytes).getInt(length);
+            int expected = checksum(bytes, length);
+            if (found != expected) {
+                throw new IOException(
+                        String.format(
+                                "%s is corrupt: the checksum of its %d bytes is %08x, found %08x:"
+                                        + " it was cut, continued or damaged",
+                                what, bytes.length, expected, found));
+            }
+            this.bytes = ByteBuffer.wrap(bytes, 0, length);
         }
 
         public int readByte() throws IOException {
             try {
                 return bytes.get();
+            } catch (BufferUnderflowException e) {
+                throw truncated();
+            }
+        }
+
+        /** A transfer's number, or 0 for none: never negative. */
+        public long readTransfer() throws IOException {
+            try {
+                long transfer = bytes.getLong();
+                if (transfer < 0) {
+                    throw new IOException(
+                            String.format("%s is corrupt: a transfer %d", what, transfer));
+                }
+                return transfer;
             } catch (BufferUnderflowException e) {
                 throw truncated();
             }

@@ -12,6 +12,9 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import io.github.cosmosflink.connector.cosmosdb.source.split.RangeSplitEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.FeedModel;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderHoldingsEvent;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderHoldingsEvent.Held;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -34,18 +37,17 @@ class CosmosDBSplitEnumeratorTest {
         model.root("c");
     }
 
-    private CosmosDBSplitEnumerator enumerator(StopPosition stopAt, FeedRangeLedger ledger) {
-        return enumerator(model.backend(), stopAt, ledger);
+    private CosmosDBSplitEnumerator enumerator(StopPosition stopAt) {
+        return enumerator(model.backend(), stopAt);
     }
 
-    private CosmosDBSplitEnumerator enumerator(
-            ChangeFeedBackend backend, StopPosition stopAt, FeedRangeLedger ledger) {
+    private CosmosDBSplitEnumerator enumerator(ChangeFeedBackend backend, StopPosition stopAt) {
         return new CosmosDBSplitEnumerator(
-                backend, TestSources.configuration(stopAt), ledger, context);
+                backend, TestSources.configuration(stopAt), null, context);
     }
 
     private CosmosDBSplitEnumerator started(StopPosition stopAt) {
-        CosmosDBSplitEnumerator enumerator = enumerator(stopAt, new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(stopAt);
         enumerator.start();
         context.triggerAllActions();
         return enumerator;
@@ -54,15 +56,18 @@ class CosmosDBSplitEnumeratorTest {
     private void register(CosmosDBSplitEnumerator enumerator, int reader) {
         context.registerReader(reader, "host");
         enumerator.addReader(reader);
+        enumerator.handleSourceEvent(reader, new ReaderHoldingsEvent(List.of()));
+    }
+
+    private List<CosmosDBSplit> assignedSplits(int reader) {
+        SplitAssignmentState<CosmosDBSplit> state = context.getSplitAssignments().get(reader);
+        return state == null ? List.of() : state.getAssignedSplits();
     }
 
     private List<String> assigned(int reader) {
-        SplitAssignmentState<CosmosDBSplit> state = context.getSplitAssignments().get(reader);
-        return state == null
-                ? List.of()
-                : state.getAssignedSplits().stream()
-                        .map(CosmosDBSplit::feedRange)
-                        .collect(Collectors.toList());
+        return assignedSplits(reader).stream()
+                .map(CosmosDBSplit::feedRange)
+                .collect(Collectors.toList());
     }
 
     private boolean dismissed(int reader) {
@@ -72,8 +77,7 @@ class CosmosDBSplitEnumeratorTest {
 
     @Test
     void startDoesNotOpenASessionInTheCoordinatorsThread() {
-        CosmosDBSplitEnumerator enumerator =
-                enumerator(StopPosition.never(), new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(StopPosition.never());
 
         enumerator.start();
         assertThat(model.sessions()).isEmpty();
@@ -85,28 +89,33 @@ class CosmosDBSplitEnumeratorTest {
 
     @Test
     void readersGetTheirRangesWhicheverComesFirst() {
-        CosmosDBSplitEnumerator enumerator =
-                enumerator(StopPosition.never(), new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(StopPosition.never());
         enumerator.start();
         register(enumerator, 0);
         assertThat(assigned(0)).isEmpty();
 
         context.triggerAllActions();
-        assertThat(assigned(0)).containsExactly("[a)", "[c)");
+        assertThat(assigned(0)).containsExactly("[01,02)", "[03,04)");
 
         register(enumerator, 1);
-        assertThat(assigned(1)).containsExactly("[b)");
+        assertThat(assigned(1)).containsExactly("[02,03)");
         assertThat(dismissed(0) || dismissed(1)).as("an unbounded source does not end").isFalse();
     }
 
     @Test
-    void aRequestHandsOutWhatIsPending() {
+    void aReaderGetsNothingBeforeItHasSaidWhatItHolds() {
         CosmosDBSplitEnumerator enumerator = started(StopPosition.never());
         context.registerReader(0, "host");
-
+        enumerator.addReader(0);
         enumerator.handleSplitRequest(0, "host");
+        assertThat(assigned(0)).isEmpty();
 
-        assertThat(assigned(0)).containsExactly("[a)", "[c)");
+        enumerator.handleSourceEvent(0, new ReaderHoldingsEvent(List.of()));
+
+        assertThat(assigned(0)).hasSize(2);
+        assertThat(context.getSentEvents().get(0))
+                .as("after what it gets")
+                .containsExactly(TransferCommand.goOn());
     }
 
     @Test
@@ -123,8 +132,7 @@ class CosmosDBSplitEnumeratorTest {
     void aReaderWithoutARangeIsEndedToo() {
         FeedModel empty = new FeedModel();
         empty.root("only");
-        CosmosDBSplitEnumerator enumerator =
-                enumerator(empty.backend(), StopPosition.latest(), new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(empty.backend(), StopPosition.latest());
         enumerator.start();
         context.triggerAllActions();
 
@@ -141,8 +149,9 @@ class CosmosDBSplitEnumeratorTest {
         List<CosmosDBSplit> lost = context.getSplitAssignments().get(1).getAssignedSplits();
 
         enumerator.addSplitsBack(List.copyOf(lost), 1);
+        enumerator.handleSourceEvent(1, new ReaderHoldingsEvent(List.of()));
 
-        assertThat(assigned(1)).containsExactly("[b)", "[b)");
+        assertThat(assigned(1)).containsExactly("[02,03)", "[02,03)");
     }
 
     @Test
@@ -157,20 +166,23 @@ class CosmosDBSplitEnumeratorTest {
                 new CosmosDBSplitEnumerator(
                         model.backend(),
                         TestSources.configuration(StopPosition.never()),
-                        FeedRangeLedger.restore(
-                                CosmosDBEnumeratorStateSerializer.INSTANCE.deserialize(1, state)),
+                        CosmosDBEnumeratorStateSerializer.INSTANCE.deserialize(1, state),
                         other);
         restored.start();
         other.registerReader(0, "host");
         restored.addReader(0);
+        restored.handleSourceEvent(
+                0,
+                new ReaderHoldingsEvent(
+                        assignedSplits(0).stream().map(Held::of).collect(Collectors.toList())));
         other.triggerAllActions();
 
         assertThat(model.lastSession().lastKnown())
                 .extracting(SplitSnapshot::feedRange)
-                .containsExactly("[a)", "[b)", "[c)");
+                .containsExactly("[01,02)", "[02,03)", "[03,04)");
         assertThat(other.getSplitAssignments().get(0).getAssignedSplits())
                 .extracting(CosmosDBSplit::feedRange)
-                .containsExactly("[b)");
+                .containsExactly("[02,03)");
     }
 
     @Test
@@ -178,7 +190,7 @@ class CosmosDBSplitEnumeratorTest {
         CosmosDBSplitEnumerator enumerator = started(StopPosition.never());
         register(enumerator, 1);
         CosmosDBSplit parent = context.getSplitAssignments().get(1).getAssignedSplits().get(0);
-        CosmosDBSplit child = new CosmosDBSplit("child", "[b0)", new byte[] {1});
+        CosmosDBSplit child = new CosmosDBSplit("child", "[02,0280)", new byte[] {1});
 
         enumerator.handleSourceEvent(1, new RangeSplitEvent(parent.splitId(), List.of(child)));
 
@@ -189,8 +201,8 @@ class CosmosDBSplitEnumeratorTest {
                                         e -> e.split().feedRange(),
                                         CosmosDBEnumeratorState.Entry::status));
         assertThat(statuses)
-                .containsEntry("[b)", CosmosDBEnumeratorState.Status.DIVIDED)
-                .containsEntry("[b0)", CosmosDBEnumeratorState.Status.ASSIGNED);
+                .containsEntry("[02,03)", CosmosDBEnumeratorState.Status.DIVIDED)
+                .containsEntry("[02,0280)", CosmosDBEnumeratorState.Status.ASSIGNED);
     }
 
     @Test
@@ -210,8 +222,7 @@ class CosmosDBSplitEnumeratorTest {
                         configuration -> {
                             throw cause;
                         },
-                        StopPosition.never(),
-                        new FeedRangeLedger());
+                        StopPosition.never());
         enumerator.start();
 
         assertThatThrownBy(context::triggerAllActions)
@@ -224,8 +235,7 @@ class CosmosDBSplitEnumeratorTest {
 
     @Test
     void closingBeforeTheDiscoveryHasRunIsQuiet() {
-        CosmosDBSplitEnumerator enumerator =
-                enumerator(StopPosition.never(), new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(StopPosition.never());
         enumerator.start();
 
         enumerator.close();
@@ -238,8 +248,7 @@ class CosmosDBSplitEnumeratorTest {
     /** Its restore would pin other starts. */
     @Test
     void thereIsNoCheckpointBeforeTheRangesAreKnown() throws Exception {
-        CosmosDBSplitEnumerator enumerator =
-                enumerator(StopPosition.never(), new FeedRangeLedger());
+        CosmosDBSplitEnumerator enumerator = enumerator(StopPosition.never());
         enumerator.start();
 
         assertThatThrownBy(() -> enumerator.snapshotState(1))

@@ -3,10 +3,12 @@ package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Entry;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Status;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderHoldingsEvent.Held;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -19,26 +21,26 @@ class FeedRangeLedgerTest {
     private final FeedRangeLedger ledger = new FeedRangeLedger();
 
     private static CosmosDBSplit split(String id) {
-        return new CosmosDBSplit(id, "[" + id + ")", new byte[] {7});
+        return new CosmosDBSplit(id, "[" + id + ",)", new byte[] {7});
     }
 
     private static List<CosmosDBSplit> splits(int count) {
         return IntStream.range(0, count).mapToObj(i -> split("s" + i)).collect(Collectors.toList());
     }
 
-    private static Entry entry(String id, Status status, String ancestorId) {
-        return new Entry(split(id), status, false, ancestorId);
+    private static Entry entry(String id, Status status) {
+        return new Entry(split(id), status, false);
     }
 
     private static Entry discovered(String id, Status status) {
-        return new Entry(split(id), status, true, null);
+        return new Entry(split(id), status, true);
     }
 
     @Test
     void nothingIsHandedOutBeforeDiscovery() {
         assertThat(ledger.assign(Set.of(0), 1)).isEmpty();
         assertThat(ledger.readersToDismiss(Set.of(0))).isEmpty();
-        assertThat(ledger.snapshot().entries()).isEmpty();
+        assertThat(ledger.entries()).isEmpty();
     }
 
     @Test
@@ -92,21 +94,114 @@ class FeedRangeLedgerTest {
         assertThat(ledger.assign(Set.of(0), 1)).isEmpty();
     }
 
+    private static FeedRangeLedger restored(Entry... entries) {
+        return FeedRangeLedger.restore(new CosmosDBEnumeratorState(List.of(entries), 0, List.of()));
+    }
+
+    private static Held held(String id) {
+        return Held.of(split(id));
+    }
+
     @Test
     void anAssignedRangeIsNotHandedOutAfterARestoreAtAnyParallelism() {
-        ledger.discovered(splits(3));
-        ledger.assign(Set.of(0), 2);
-        CosmosDBEnumeratorState state = ledger.snapshot();
-        assertThat(state.entries())
-                .extracting(Entry::status)
-                .containsExactly(Status.ASSIGNED, Status.PENDING, Status.ASSIGNED);
-
-        FeedRangeLedger restored = FeedRangeLedger.restore(state);
+        FeedRangeLedger restored =
+                restored(
+                        discovered("s0", Status.ASSIGNED),
+                        discovered("s1", Status.PENDING),
+                        discovered("s2", Status.ASSIGNED));
         assertThat(restored.discoveredRanges()).isEqualTo(splits(3));
         assertThat(restored.assign(Set.of(0, 1, 2), 3)).as("before it is confirmed").isEmpty();
         restored.discovered(List.of());
+        restored.held(0, List.of(held("s0"), held("s2")));
+        assertThat(restored.assign(Set.of(0), 3)).as("before all have spoken").isEmpty();
+        restored.held(1, List.of());
+        restored.held(2, List.of());
+        assertThat(restored.isSettled()).isFalse();
+        restored.settle(true);
 
-        assertThat(restored.assign(Set.of(0, 1, 2), 3)).isEqualTo(Map.of(0, List.of(split("s1"))));
+        assertThat(restored.assign(Set.of(0, 1, 2), 3))
+                .as("for the reader that has the fewest")
+                .isEqualTo(Map.of(1, List.of(split("s1"))));
+        assertThat(restored.byReader(3))
+                .containsExactly(Set.of("s0", "s2"), Set.of("s1"), Set.of());
+    }
+
+    @Test
+    void aRestoredRangeThatNobodyHoldsHasGoneOnAsItsChildren() {
+        FeedRangeLedger restored =
+                restored(
+                        new Entry(whole(), Status.ASSIGNED, true),
+                        new Entry(range("left", "[,80)"), Status.ASSIGNED, false));
+        restored.discovered(List.of());
+        restored.held(
+                0,
+                List.of(
+                        Held.of(range("l1", "[,40)")),
+                        Held.of(range("l2", "[40,8000)")),
+                        Held.of(range("right", "[80,FF)"))));
+        restored.settle(false);
+
+        assertThat(restored.entries())
+                .extracting(e -> e.split().splitId(), Entry::status)
+                .containsExactly(
+                        tuple("whole", Status.DIVIDED),
+                        tuple("l1", Status.ASSIGNED),
+                        tuple("l2", Status.ASSIGNED),
+                        tuple("right", Status.ASSIGNED));
+    }
+
+    private static CosmosDBSplit whole() {
+        return range("whole", "[,FF)");
+    }
+
+    private static CosmosDBSplit range(String id, String feedRange) {
+        return new CosmosDBSplit(id, feedRange, new byte[] {7});
+    }
+
+    @Test
+    void aHoleIsAnErrorThatNamesIt() {
+        FeedRangeLedger restored = restored(new Entry(whole(), Status.ASSIGNED, true));
+        restored.discovered(List.of());
+        restored.held(0, List.of(Held.of(range("l", "[,40)")), Held.of(range("right", "[80,FF)"))));
+
+        assertThatThrownBy(() -> restored.settle(false))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("nobody reads [40,80)");
+        restored.settle(true);
+    }
+
+    @Test
+    void aMissingEndIsAnError() {
+        FeedRangeLedger restored = restored(new Entry(whole(), Status.ASSIGNED, true));
+        restored.discovered(List.of());
+        restored.held(0, List.of(Held.of(range("l", "[,40)"))));
+
+        assertThatThrownBy(() -> restored.settle(false)).hasMessageContaining("[40,FF)");
+    }
+
+    @Test
+    void anOverlapIsAnErrorAlsoWhereRangesEnd() {
+        FeedRangeLedger restored = restored(new Entry(whole(), Status.ASSIGNED, true));
+        restored.discovered(List.of());
+        restored.held(0, List.of(Held.of(range("l", "[,40)"))));
+        restored.held(1, List.of(Held.of(range("m", "[30,FF)"))));
+
+        for (boolean rangesEnd : new boolean[] {false, true}) {
+            assertThatThrownBy(() -> restored.settle(rangesEnd))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("two read [30,40)");
+        }
+    }
+
+    @Test
+    void aRangeThatTwoReadersHoldIsAnError() {
+        FeedRangeLedger restored = restored(new Entry(whole(), Status.ASSIGNED, true));
+        restored.discovered(List.of());
+        restored.held(0, List.of(Held.of(whole())));
+
+        assertThatThrownBy(() -> restored.held(1, List.of(Held.of(whole()))))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("readers 0 and 1 both read whole");
     }
 
     @Test
@@ -132,52 +227,44 @@ class FeedRangeLedgerTest {
         ledger.assign(Set.of(0), 1);
 
         ledger.rangeSplit(0, "s0", List.of(split("a"), split("b")));
-        assertThat(ledger.snapshot().entries())
+        assertThat(ledger.entries())
                 .containsExactly(
                         discovered("s0", Status.DIVIDED),
-                        entry("a", Status.ASSIGNED, "s0"),
-                        entry("b", Status.ASSIGNED, "s0"));
+                        entry("a", Status.ASSIGNED),
+                        entry("b", Status.ASSIGNED));
 
         ledger.rangeSplit(0, "a", List.of(split("a1"), split("a2")));
-        assertThat(ledger.snapshot().entries())
+        assertThat(ledger.entries())
                 .containsExactly(
                         discovered("s0", Status.DIVIDED),
-                        entry("b", Status.ASSIGNED, "s0"),
-                        entry("a1", Status.ASSIGNED, "s0"),
-                        entry("a2", Status.ASSIGNED, "s0"));
+                        entry("b", Status.ASSIGNED),
+                        entry("a1", Status.ASSIGNED),
+                        entry("a2", Status.ASSIGNED));
         assertThat(ledger.discoveredRanges()).isEqualTo(splits(1));
         assertThat(ledger.assign(Set.of(0), 1)).isEmpty();
     }
 
     @Test
-    void hearingASplitAgainChangesNothing() {
-        ledger.discovered(splits(1));
-        ledger.assign(Set.of(0), 1);
-        for (String parent : List.of("s0", "a")) {
-            List<CosmosDBSplit> children = List.of(split(parent + 1), split("a"));
-            if (parent.equals("a")) {
-                children = List.of(split("x"), split("y"));
-            }
-            ledger.rangeSplit(0, parent, children);
-            CosmosDBEnumeratorState once = ledger.snapshot();
-            ledger.rangeSplit(0, parent, children);
-            assertThat(ledger.snapshot()).isEqualTo(once);
-        }
-    }
-
-    @Test
-    void aSplitFoundAgainAfterGoingBackReplacesTheEarlierChildren() {
+    void aReaderThatGoesBackReadsTheParentAgain() {
         ledger.discovered(splits(1));
         ledger.assign(Set.of(0), 1);
         ledger.rangeSplit(0, "s0", List.of(split("a"), split("b")));
+        ledger.rangeSplit(0, "a", List.of(split("a1"), split("a2")));
 
-        ledger.rangeSplit(0, "s0", List.of(split("c"), split("d")));
-
-        assertThat(ledger.snapshot().entries())
-                .containsExactly(
+        ledger.readerReset(0, List.of());
+        ledger.held(0, List.of(held("a"), held("b")));
+        assertThat(ledger.entries())
+                .containsExactlyInAnyOrder(
                         discovered("s0", Status.DIVIDED),
-                        entry("c", Status.ASSIGNED, "s0"),
-                        entry("d", Status.ASSIGNED, "s0"));
+                        new Entry(
+                                new CosmosDBSplit("a", "[a,)", new byte[0]),
+                                Status.ASSIGNED,
+                                false),
+                        entry("b", Status.ASSIGNED));
+
+        ledger.readerReset(0, List.of());
+        ledger.held(0, List.of(held("s0")));
+        assertThat(ledger.entries()).containsExactly(discovered("s0", Status.ASSIGNED));
     }
 
     @Test
@@ -188,23 +275,22 @@ class FeedRangeLedgerTest {
 
         ledger.readerReset(0, List.of(split("s0")));
         ledger.rangeSplit(0, "s0", List.of(split("a"), split("b")));
+        ledger.held(0, List.of());
 
-        assertThat(ledger.snapshot().entries())
+        assertThat(ledger.entries())
                 .as("a report from before the reset is ignored")
                 .containsExactly(discovered("s0", Status.PENDING));
         assertThat(ledger.assign(Set.of(0), 1)).isEqualTo(Map.of(0, List.of(split("s0"))));
     }
 
     @Test
-    void theSplitOfARangeThatIsNotKnownIsNoted() {
-        ledger.discovered(splits(1));
+    void whatWasAssignedSinceTheResetNeedNotBeHeld() {
+        ledger.discovered(splits(2));
         ledger.assign(Set.of(0), 1);
+        ledger.readerReset(0, List.of(split("s1")));
+        ledger.assign(Set.of(0), 1);
+        ledger.held(0, List.of(held("s0")));
 
-        ledger.rangeSplit(0, "known to a reader's state only", List.of(split("x")));
-
-        assertThat(ledger.snapshot().entries())
-                .containsExactly(
-                        discovered("s0", Status.ASSIGNED), entry("x", Status.ASSIGNED, null));
-        assertThat(ledger.discoveredRanges()).isEqualTo(splits(1));
+        assertThat(ledger.byReader(1)).containsExactly(Set.of("s0", "s1"));
     }
 }

@@ -15,6 +15,7 @@ import io.github.cosmosflink.connector.cosmosdb.source.split.RangeSplitEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.FeedModel;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.RecordingOutput;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.ScriptedSession;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -66,6 +67,7 @@ class CosmosDBSourceReaderTest {
                         context);
         session = model.lastSession();
         reader.start();
+        reader.handleSourceEvents(TransferCommand.goOn());
     }
 
     @AfterEach
@@ -209,11 +211,18 @@ class CosmosDBSourceReaderTest {
         assertThat(output.splitsWithOutput())
                 .as("before their first record, so that they hold the watermark back")
                 .containsExactlyInAnyOrderElementsOf(splitIds());
-        List<SourceEvent> events = context.getSentEvents();
+        List<RangeSplitEvent> events = sent(RangeSplitEvent.class);
         assertThat(events).hasSize(1);
-        RangeSplitEvent event = (RangeSplitEvent) events.get(0);
+        RangeSplitEvent event = events.get(0);
         assertThat(event.parentId()).isEqualTo(split.splitId());
         assertThat(event.children()).containsExactlyInAnyOrderElementsOf(now);
+    }
+
+    private <E extends SourceEvent> List<E> sent(Class<E> type) {
+        return context.getSentEvents().stream()
+                .filter(type::isInstance)
+                .map(type::cast)
+                .collect(Collectors.toList());
     }
 
     @Test
@@ -352,7 +361,7 @@ class CosmosDBSourceReaderTest {
         ChangeFeedException failure =
                 new ChangeFeedException("CONTAINER_NOT_FOUND", "gone", 404, 0, null, false);
         session.fail(failure);
-        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new RangeSplits());
+        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new SplitEnds());
 
         RecordsWithSplitIds<CommitGroup> records = splitReader.fetch();
 
@@ -361,7 +370,7 @@ class CosmosDBSourceReaderTest {
 
     @Test
     void aRefusedPositionGoesThroughTheQueue() throws Exception {
-        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new RangeSplits());
+        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new SplitEnds());
         CosmosDBSplit bad = CosmosDBSplit.of(new SplitSnapshot("bad", "[bad)", "x:0".getBytes()));
         splitReader.handleSplitsChanges(new SplitsAddition<>(List.of(bad)));
 
@@ -443,9 +452,9 @@ class CosmosDBSourceReaderTest {
 
         assertThat(output.records())
                 .containsExactly(
-                        "a1 [a) 1 1000 UNKNOWN etag of a1",
+                        "a1 [01,02) 1 1000 UNKNOWN etag of a1",
                         "again",
-                        "timeless [a) 2 -1 UNKNOWN etag of timeless",
+                        "timeless [01,02) 2 -1 UNKNOWN etag of timeless",
                         "again");
         assertThat(metrics().getNumRecordsInCounter().getCount()).isEqualTo(3);
         assertThatThrownBy(() -> showing.seen.get(0).etag())
@@ -460,7 +469,7 @@ class CosmosDBSourceReaderTest {
 
         assertThatThrownBy(this::turn)
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("document 1 of a page of feed range [a)")
+                .hasMessageContaining("document 1 of a page of feed range [01,02)")
                 .hasRootCauseMessage("no such document");
         assertThat(positions()).as("the group was not emitted whole").containsExactly("a:0");
     }

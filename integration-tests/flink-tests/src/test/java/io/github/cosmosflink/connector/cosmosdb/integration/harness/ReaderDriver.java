@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.integration.harness;
 import io.github.cosmosflink.connector.cosmosdb.source.CosmosDBSource;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderHoldingsEvent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -45,6 +46,7 @@ public final class ReaderDriver implements AutoCloseable {
             enumerator.start();
             context.registerReader(0, "here");
             enumerator.addReader(0);
+            enumerator.handleSourceEvent(0, new ReaderHoldingsEvent(List.of()));
             context.triggerAllActions();
             return new ReaderDriver(
                     source, context.getSplitAssignments().get(0).getAssignedSplits());

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.cosmosflink.connector.cosmosdb.source.simulation;
+
+import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorStateSerializer;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.FeedRangeCoordination;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.Readers;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplitSerializer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.flink.api.connector.source.SourceEvent;
+import org.apache.flink.api.connector.source.SplitsAssignment;
+import org.apache.flink.runtime.source.coordinator.SplitAssignmentTracker;
+
+/**
+ * What Flink 1.20 and 2.x do around a source, as far as its coordinator and readers can tell: event
+ * loops with queues, gates, checkpoints that overlap, are aborted, complete without being heard of;
+ * tasks that fail one by one and go back to the last checkpoint with their own state; a job that
+ * fails as a whole and comes back at another parallelism with its state dealt anew. Each method is
+ * one step; who calls them in which order makes the schedule.
+ *
+ * <p>The coordinator's decisions are those of the shipped {@link FeedRangeCoordination}, the
+ * readers' those of the shipped reader classes.
+ */
+final class ModelJob {
+
+    private static final int STATE_VERSION = 1;
+
+    /** A completed checkpoint; the readers' states by the parallelism they are dealt for. */
+    private static final class Completed {
+
+        final long id;
+        final byte[] coordinator;
+        final List<List<byte[]>> readers;
+
+        Completed(long id, byte[] coordinator, List<List<byte[]>> readers) {
+            this.id = id;
+            this.coordinator = coordinator;
+            this.readers = readers;
+        }
+    }
+
+    private static final class Pending {
+
+        final long id;
+        byte[] coordinator;
+        boolean sent;
+        final Map<Integer, List<byte[]>> readers = new HashMap<>();
+
+        Pending(long id) {
+            this.id = id;
+        }
+    }
+
+    private final Random random;
+    private final ModelContainer container;
+    private final long endLsn;
+    private final boolean rebalancing;
+
+    /** What the downstream ends up with. */
+    final List<byte[]> committed = new ArrayList<>();
+
+    private int parallelism;
+    private ModelTask[] tasks;
+
+    /** By task, whether it is to be restarted. */
+    private boolean[] down;
+
+    private FeedRangeCoordination coordination;
+    private SplitAssignmentTracker<CosmosDBSplit> tracker;
+
+    /** The coordinator's event loop. */
+    private Deque<Runnable> loop;
+
+    /** The tasks that the coordinator knows of. */
+    private Map<Integer, ModelTask> registered;
+
+    private final TreeMap<Long, Pending> pending = new TreeMap<>();
+
+    /** Completed checkpoints that the coordinator has not been told of. */
+    private final Deque<Long> notifications = new ArrayDeque<>();
+
+    private Completed last;
+    private long nextCheckpoint = 1;
+
+    ModelJob(
+            Random random,
+            ModelContainer container,
+            int parallelism,
+            long endLsn,
+            boolean rebalancing) {
+        this.random = random;
+        this.container = container;
+        this.endLsn = endLsn;
+        this.rebalancing = rebalancing;
+        start(parallelism);
+    }
+
+    private void start(int newParallelism) {
+        parallelism = newParallelism;
+        tasks = new ModelTask[parallelism];
+        down = new boolean[parallelism];
+        loop = new ArrayDeque<>();
+        registered = new TreeMap<>();
+        tracker = new SplitAssignmentTracker<>();
+        pending.clear();
+        boolean bounded = endLsn != Long.MAX_VALUE;
+        Readers readers = new Gateways(registered, tracker, parallelism);
+        coordination =
+                last == null
+                        ? FeedRangeCoordination.fresh(bounded, rebalancing, readers)
+                        : FeedRangeCoordination.restored(
+                                bounded, rebalancing, readers, enumeratorState(last.coordinator));
+        List<SplitSnapshot> known = new ArrayList<>();
+        coordination.discoveredRanges().forEach(split -> known.add(split.toSnapshot()));
+        List<CosmosDBSplit> found = new ArrayList<>();
+        session().discover(known).forEach(split -> found.add(CosmosDBSplit.of(split)));
+        FeedRangeCoordination current = coordination;
+        boolean soon = random.nextBoolean();
+        if (soon) {
+            loop.add(() -> current.discovered(found));
+        }
+        for (int i = 0; i < parallelism; i++) {
+            open(i);
+        }
+        if (!soon) {
+            loop.add(() -> current.discovered(found));
+        }
+    }
+
+    private ModelSession session() {
+        return new ModelSession(container, random, endLsn);
+    }
+
+    private void open(int index) {
+        ModelTask task = new ModelTask(index, session());
+        tasks[index] = task;
+        down[index] = false;
+        List<CosmosDBSplit> restored = new ArrayList<>();
+        if (last != null) {
+            last.readers.get(index).forEach(bytes -> restored.add(split(bytes)));
+        }
+        task.outbox.add(ModelTask.REGISTRATION);
+        task.reader.open(restored);
+    }
+
+    // The job manager's way to the readers.
+
+    private static final class Gateways implements Readers {
+
+        private final Map<Integer, ModelTask> registered;
+        private final SplitAssignmentTracker<CosmosDBSplit> tracker;
+        private final int parallelism;
+
+        Gateways(
+                Map<Integer, ModelTask> registered,
+                SplitAssignmentTracker<CosmosDBSplit> tracker,
+                int parallelism) {
+            this.registered = registered;
+            this.tracker = tracker;
+            this.parallelism = parallelism;
+        }
+
+        @Override
+        public Set<Integer> registered() {
+            return registered.keySet();
+        }
+
+        @Override
+        public int parallelism() {
+            return parallelism;
+        }
+
+        private ModelTask task(int reader) {
+            ModelTask task = registered.get(reader);
+            if (task == null) {
+                throw new IllegalStateException("reader " + reader + " is not registered");
+            }
+            return task;
+        }
+
+        @Override
+        public void assign(Map<Integer, List<CosmosDBSplit>> splits) {
+            splits.keySet().forEach(this::task);
+            tracker.recordSplitAssignment(new SplitsAssignment<>(splits));
+            splits.forEach((reader, assigned) -> task(reader).send(serialized(assigned)));
+        }
+
+        @Override
+        public void send(int reader, SourceEvent event) {
+            task(reader).send(event);
+        }
+
+        @Override
+        public void noMoreSplits(int reader) {
+            task(reader).send(NO_MORE_SPLITS);
+        }
+
+        private static List<byte[]> serialized(List<CosmosDBSplit> splits) {
+            List<byte[]> bytes = new ArrayList<>();
+            splits.forEach(split -> bytes.add(ModelJob.bytes(split)));
+            return bytes;
+        }
+    }
+
+    private static final Object NO_MORE_SPLITS = "no more splits";
+
+    // Steps of a task.
+
+    private ModelTask task(int index) {
+        return down[index] ? null : tasks[index];
+    }
+
+    int parallelism() {
+        return parallelism;
+    }
+
+    /** The fetcher's turn. */
+    void fetch(int index) {
+        ModelTask task = task(index);
+        if (task != null) {
+            task.reader.fetch();
+        }
+    }
+
+    /** The task's turn to emit. */
+    boolean poll(int index) throws Exception {
+        ModelTask task = task(index);
+        return task != null && task.reader.poll();
+    }
+
+    void emitWatermark(int index) {
+        ModelTask task = task(index);
+        if (task != null) {
+            task.output.emitWatermark();
+        }
+    }
+
+    /** The task takes its next mail. */
+    @SuppressWarnings("unchecked")
+    boolean mail(int index) throws Exception {
+        ModelTask task = task(index);
+        Object mail = task == null ? null : task.mailbox.poll();
+        if (mail == null) {
+            return false;
+        }
+        if (mail instanceof ModelTask.Barrier) {
+            snapshot(task, ((ModelTask.Barrier) mail).checkpoint);
+        } else if (mail instanceof List) {
+            List<CosmosDBSplit> splits = new ArrayList<>();
+            ((List<byte[]>) mail).forEach(bytes -> splits.add(split(bytes)));
+            task.reader.addSplits(splits);
+        } else if (mail == NO_MORE_SPLITS) {
+            task.reader.noMoreSplits();
+        } else {
+            task.reader.handle((SourceEvent) mail);
+        }
+        return true;
+    }
+
+    private static void snapshot(ModelTask task, long checkpoint) throws Exception {
+        List<byte[]> splits = new ArrayList<>();
+        for (CosmosDBSplit split : task.reader.snapshot()) {
+            splits.add(bytes(split));
+        }
+        task.closeTransaction(checkpoint);
+        task.outbox.add(checkpoint);
+        task.outbox.add(new ModelTask.Acknowledgement(checkpoint, splits));
+    }
+
+    /**
+     * The last event to a task gets lost; Flink fails the task, but not at once. Checkpoints that
+     * wait for the event to arrive fail.
+     */
+    void loseMail(int index) {
+        ModelTask task = task(index);
+        if (task != null && ModelTask.isEvent(task.mailbox.peekLast())) {
+            task.mailbox.removeLast();
+            task.lostEvent = true;
+            for (Pending checkpoint : new ArrayList<>(pending.values())) {
+                if (!checkpoint.sent) {
+                    abort(checkpoint.id);
+                }
+            }
+        }
+    }
+
+    /** The next event of a task gets lost; Flink fails the task, but not at once. */
+    void loseReport(int index) {
+        ModelTask task = task(index);
+        if (task != null && !task.outbox.isEmpty()) {
+            task.outbox.remove();
+            task.doomed = true;
+        }
+    }
+
+    // Steps of the job manager.
+
+    /** Takes the next event of a task. */
+    boolean receive(int index) {
+        ModelTask task = task(index);
+        Object event = task == null ? null : task.outbox.poll();
+        if (event == null) {
+            return false;
+        }
+        if (event instanceof Long) {
+            task.open((Long) event);
+        } else if (event instanceof ModelTask.Acknowledgement) {
+            acknowledge(index, (ModelTask.Acknowledgement) event);
+        } else {
+            loop.add(
+                    () -> {
+                        if (event == ModelTask.REGISTRATION) {
+                            registered.put(index, task);
+                        } else {
+                            coordination.handle(index, (SourceEvent) event);
+                        }
+                    });
+        }
+        sendBarriers();
+        return true;
+    }
+
+    /** The coordinator's turn. */
+    boolean coordinate() {
+        Runnable next = loop.poll();
+        if (next == null) {
+            return false;
+        }
+        next.run();
+        sendBarriers();
+        return true;
+    }
+
+    /** Begins a checkpoint, if Flink would. */
+    void trigger() {
+        for (int i = 0; i < parallelism; i++) {
+            if (down[i] || tasks[i].lostEvent) {
+                return;
+            }
+        }
+        if (coordination.discoveredRanges().isEmpty() || pending.size() > 1) {
+            return;
+        }
+        Pending checkpoint = new Pending(nextCheckpoint++);
+        pending.put(checkpoint.id, checkpoint);
+        for (ModelTask task : tasks) {
+            task.mark(checkpoint.id);
+        }
+        loop.add(
+                () -> {
+                    checkpoint.coordinator = bytes(coordination.snapshot(checkpoint.id));
+                    try {
+                        tracker.onCheckpoint(checkpoint.id);
+                    } catch (Exception e) {
+                        throw new IllegalStateException(e);
+                    }
+                    for (ModelTask task : tasks) {
+                        task.close(checkpoint.id);
+                    }
+                });
+    }
+
+    /**
+     * The tasks hear of a checkpoint when the coordinator's snapshot is taken and all that it sent
+     * before has got to them.
+     */
+    private void sendBarriers() {
+        for (Pending checkpoint : pending.values()) {
+            if (!checkpoint.sent && checkpoint.coordinator != null) {
+                for (ModelTask task : tasks) {
+                    if (task.isHeldUpBefore(checkpoint.id)) {
+                        return;
+                    }
+                }
+                checkpoint.sent = true;
+                for (ModelTask task : tasks) {
+                    task.mailbox.add(new ModelTask.Barrier(checkpoint.id));
+                }
+            }
+        }
+    }
+
+    private void acknowledge(int index, ModelTask.Acknowledgement acknowledgement) {
+        Pending checkpoint = pending.get(acknowledgement.checkpoint);
+        if (checkpoint == null) {
+            return;
+        }
+        checkpoint.readers.put(index, acknowledgement.splits);
+        if (checkpoint.readers.size() == parallelism) {
+            complete(checkpoint);
+        }
+    }
+
+    private void complete(Pending checkpoint) {
+        List<List<byte[]>> readers = new ArrayList<>();
+        for (int i = 0; i < parallelism; i++) {
+            readers.add(checkpoint.readers.get(i));
+        }
+        last = new Completed(checkpoint.id, checkpoint.coordinator, readers);
+        List<ModelTask> order = new ArrayList<>(List.of(tasks));
+        Collections.shuffle(order, random);
+        order.forEach(task -> task.commit(checkpoint.id, committed));
+        pending.remove(checkpoint.id);
+        new ArrayList<>(pending.headMap(checkpoint.id).keySet()).forEach(this::abort);
+        for (ModelTask task : tasks) {
+            task.open(checkpoint.id);
+        }
+        // The notification is best effort: it may be lost, or overtaken by what happens meanwhile.
+        int fate = chaos ? random.nextInt(6) : 1;
+        if (fate > 0) {
+            notifications.add(checkpoint.id);
+        }
+        if (fate < 4) {
+            announce();
+        }
+    }
+
+    /** The coordinator hears of completed checkpoints. */
+    void announce() {
+        while (!notifications.isEmpty()) {
+            long checkpoint = notifications.remove();
+            loop.add(
+                    () -> {
+                        tracker.onCheckpointComplete(checkpoint);
+                        coordination.completed(checkpoint);
+                    });
+        }
+    }
+
+    /** Gives up the newest checkpoint. */
+    void abortNewest() {
+        if (!pending.isEmpty()) {
+            abort(pending.lastKey());
+        }
+    }
+
+    private void abort(long checkpoint) {
+        pending.remove(checkpoint);
+        for (ModelTask task : tasks) {
+            task.open(checkpoint);
+        }
+    }
+
+    /** A task dies; the coordinator hears of it. */
+    void fail(int index) {
+        if (down[index]) {
+            return;
+        }
+        down[index] = true;
+        ModelTask task = tasks[index];
+        task.dead = true;
+        new ArrayList<>(pending.keySet()).forEach(this::abort);
+        loop.add(() -> registered.remove(index, task));
+    }
+
+    /** A dead task comes back with what it had in the last completed checkpoint. */
+    void restart(int index) {
+        if (!down[index]) {
+            return;
+        }
+        long restored = last == null ? -1 : last.id;
+        loop.add(
+                () -> {
+                    registered.remove(index);
+                    coordination.readerReset(
+                            index, tracker.getAndRemoveUncheckpointedAssignment(index, restored));
+                });
+        open(index);
+    }
+
+    /** Tasks whose lost events Flink has noticed, or that were killed. */
+    boolean isFailing(int index) {
+        return down[index] || tasks[index].lostEvent || tasks[index].doomed;
+    }
+
+    /** The job dies and comes back from its last completed checkpoint. */
+    void restartAll(int newParallelism) {
+        if (last != null && newParallelism != parallelism) {
+            List<byte[]> all = new ArrayList<>();
+            last.readers.forEach(all::addAll);
+            Collections.shuffle(all, random);
+            List<List<byte[]>> dealt = new ArrayList<>();
+            for (int i = 0; i < newParallelism; i++) {
+                dealt.add(new ArrayList<>());
+            }
+            for (int i = 0; i < all.size(); i++) {
+                dealt.get(i % newParallelism).add(all.get(i));
+            }
+            last = new Completed(last.id, last.coordinator, dealt);
+        }
+        start(newParallelism);
+    }
+
+    private boolean chaos = true;
+
+    /** From now on nothing goes wrong. */
+    void calm() {
+        chaos = false;
+    }
+
+    // What can be seen.
+
+    /** Whether each bounded reader is at its end. */
+    boolean isAtEnd() {
+        for (int i = 0; i < parallelism; i++) {
+            if (down[i] || !tasks[i].reader.isAtEnd()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    long movedSplits() {
+        return coordination.movedCount();
+    }
+
+    /** The splits that each reader reads. */
+    List<Set<String>> splits() {
+        List<Set<String>> splits = new ArrayList<>();
+        for (ModelTask task : tasks) {
+            splits.add(new HashSet<>(task.reader.splits()));
+        }
+        return splits;
+    }
+
+    /** Outputs that hold a watermark although no split of the reader is theirs. */
+    List<String> holds() {
+        List<String> holds = new ArrayList<>();
+        for (ModelTask task : tasks) {
+            for (String output : task.output.splits()) {
+                if (!task.reader.splits().contains(output)) {
+                    holds.add(output + " at reader " + task.index);
+                }
+            }
+        }
+        return holds;
+    }
+
+    // State is what its bytes say.
+
+    private static byte[] bytes(CosmosDBSplit split) {
+        try {
+            return CosmosDBSplitSerializer.INSTANCE.serialize(split);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static CosmosDBSplit split(byte[] bytes) {
+        try {
+            return CosmosDBSplitSerializer.INSTANCE.deserialize(STATE_VERSION, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] bytes(CosmosDBEnumeratorState state) {
+        try {
+            return CosmosDBEnumeratorStateSerializer.INSTANCE.serialize(state);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static CosmosDBEnumeratorState enumeratorState(byte[] bytes) {
+        try {
+            return CosmosDBEnumeratorStateSerializer.INSTANCE.deserialize(STATE_VERSION, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
