@@ -54,6 +54,7 @@ impl Job {
 
     fn start(&mut self, readers: usize, world: &mut World<'_>) -> Result<(), Error> {
         self.check_coverage()?;
+        world.trace.restart(readers);
         self.readers = (0..readers).map(Reader::new).collect();
         let mut shares: Vec<Vec<SplitSnapshot>> = vec![Vec::new(); readers];
         for split in &self.state {

@@ -12,10 +12,12 @@
 //! | `settings` | what differs between schedules from the start |
 //! | `schedule` | what may happen, and how often |
 //! | `check` | what must hold in the end |
+//! | `contract` | what is said at the seam to the connector |
 //! | `trace` | the account of a schedule |
 
 pub mod check;
 pub mod container;
+pub mod contract;
 pub mod discovery;
 pub mod job;
 pub mod reader;

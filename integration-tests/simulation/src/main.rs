@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use serde_json::json;
+use simulation::contract::{self, RECORDED};
 use simulation::schedule::run;
 use simulation::trace::Trace;
 
@@ -27,6 +28,9 @@ struct Arguments {
     /// Tell the whole schedule of `--seed`, whatever comes of it.
     #[arg(long)]
     replay: bool,
+    /// Write what the core says at the seam, see contract/README.md, and run nothing else.
+    #[arg(long)]
+    record: bool,
     /// Also write the line of JSON into this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -39,6 +43,9 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(()) => ExitCode::FAILURE,
         };
+    }
+    if arguments.record {
+        return record();
     }
     let begin = Instant::now();
     let next = AtomicU64::new(0);
@@ -105,6 +112,26 @@ fn main() -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+fn record() -> ExitCode {
+    for (name, seed, about) in RECORDED {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("contract")
+            .join(format!("{name}.jsonl"));
+        let written = contract::record(*seed).and_then(|lines| {
+            let text = lines.join("\n") + "\n";
+            std::fs::write(&file, text).map_err(|error| error.to_string())
+        });
+        match written {
+            Ok(()) => println!("{}: schedule {seed}, {about}", file.display()),
+            Err(error) => {
+                eprintln!("{}: {error}", file.display());
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints a schedule and what came of it.

@@ -27,6 +27,7 @@ const TOLD_OFTEN_ENOUGH: usize = 4;
 pub struct Fetched {
     pub delivered: Delivered,
     pub changes: Vec<ChangeId>,
+    pub lsns: Vec<i64>,
     /// Changes that a merge makes the page bring once more: from the position's token to its mark.
     pub repeats: Vec<ChangeId>,
 }
@@ -37,6 +38,15 @@ enum Queued {
     End { split: String, outcome: Outcome },
 }
 
+/// What the model keeps of an answer until it is handed over or thrown away.
+#[derive(Debug)]
+struct Items {
+    changes: Vec<ChangeId>,
+    lsns: Vec<i64>,
+    /// Changes from the position's token to its mark.
+    behind_mark: Vec<ChangeId>,
+}
+
 /// A split as the session reads it.
 #[derive(Debug)]
 struct Task {
@@ -45,7 +55,7 @@ struct Task {
     wish: Wish,
     /// A page of it is in the session's queue.
     occupied: bool,
-    fetched: Option<(Vec<ChangeId>, Vec<ChangeId>)>,
+    fetched: Option<Items>,
     /// The container's version, and how often in a row it was answered that nothing more is there.
     quiet: (u64, usize),
 }
@@ -219,16 +229,18 @@ impl Reader {
             Step::BeginAnew => reading.begun_anew(Ok(None)),
             Step::FindContainer => reading.found_again(Ok(())),
             Step::Deliver(delivered) => {
-                let (changes, mut repeats) = task.fetched.take().expect("what is delivered was fetched");
-                if !delivered.accepted.notices.contains(&Notice::MarkVoid) {
-                    repeats.clear();
-                }
+                let items = task.fetched.take().expect("what is delivered was fetched");
+                let repeats = match delivered.accepted.notices.contains(&Notice::MarkVoid) {
+                    true => items.behind_mark,
+                    false => Vec::new(),
+                };
                 task.occupied = true;
                 self.queue.push_back(Queued::Page {
                     split: task.split.clone(),
                     page: Rc::new(Fetched {
                         delivered: *delivered,
-                        changes,
+                        changes: items.changes,
+                        lsns: items.lsns,
                         repeats,
                     }),
                 });
@@ -266,6 +278,7 @@ impl Reader {
                     if let Some(task) = self.tasks.iter_mut().find(|task| task.split == split) {
                         task.occupied = false;
                     }
+                    world.trace.polled(self.number, &split, &page);
                     self.emitting = Some((split, page, 0));
                 }
             }
@@ -355,8 +368,11 @@ impl Task {
                     (version, times) if version == container.version => (version, times + 1),
                     _ => (container.version, 1),
                 };
-                let repeats = world.service.behind_mark(&position);
-                self.fetched = Some((answer.changes, repeats));
+                self.fetched = Some(Items {
+                    changes: answer.changes,
+                    lsns: page.lsns.iter().copied().flatten().collect(),
+                    behind_mark: world.service.behind_mark(&position),
+                });
                 self.reading.answered(Ok(page));
             }
             Err(failure) => {

@@ -9,6 +9,7 @@ use change_feed::position::Position;
 use change_feed::reading::{Note, Outcome};
 
 use crate::container::ChangeId;
+use crate::contract::Seam;
 use crate::reader::Fetched;
 use crate::service::Answer;
 
@@ -16,13 +17,28 @@ use crate::service::Answer;
 #[derive(Debug, Default)]
 pub struct Trace {
     lines: Option<Vec<String>>,
+    seam: Option<Seam>,
 }
 
 impl Trace {
     pub fn kept() -> Self {
         Self {
             lines: Some(Vec::new()),
+            seam: None,
         }
+    }
+
+    /// Keeps what is said at the seam.
+    pub fn at_the_seam() -> Self {
+        Self {
+            lines: None,
+            seam: Some(Seam::default()),
+        }
+    }
+
+    /// What was said at the seam, nothing unless it was kept.
+    pub fn seam(self) -> Seam {
+        self.seam.unwrap_or_default()
     }
 
     pub fn lines(&self) -> &[String] {
@@ -36,7 +52,17 @@ impl Trace {
         }
     }
 
+    pub fn restart(&mut self, readers: usize) {
+        if let Some(seam) = &mut self.seam {
+            seam.restart(readers);
+        }
+        self.say(|| format!("{readers} readers start"));
+    }
+
     pub fn add(&mut self, reader: usize, split: &SplitSnapshot) {
+        if let Some(seam) = &mut self.seam {
+            seam.add(reader, split);
+        }
         self.say(|| {
             let position = Position::decode(&split.split_id, &split.position).expect("made by the core");
             format!("reader {reader} adds {} at {}", split.split_id, At(&position))
@@ -44,6 +70,9 @@ impl Trace {
     }
 
     pub fn release(&mut self, reader: usize, split: &str) {
+        if let Some(seam) = &mut self.seam {
+            seam.release(reader, split);
+        }
         self.say(|| format!("reader {reader} is asked to release {split}"));
     }
 
@@ -81,7 +110,22 @@ impl Trace {
         });
     }
 
+    /// A page is taken from the session; `lsns` are its items'.
+    pub fn polled(&mut self, reader: usize, split: &str, page: &Fetched) {
+        if let Some(seam) = &mut self.seam {
+            let accepted = &page.delivered.accepted;
+            let lsns: Vec<Vec<i64>> = match accepted.groups.as_slice() {
+                [] => vec![Vec::new()],
+                groups => groups.iter().map(|group| page.lsns[group.clone()].to_vec()).collect(),
+            };
+            seam.page(reader, split, &page.delivered, &lsns);
+        }
+    }
+
     pub fn end(&mut self, reader: usize, split: &str, outcome: &Outcome) {
+        if let Some(seam) = &mut self.seam {
+            seam.end(reader, split, outcome);
+        }
         self.say(|| match outcome {
             Outcome::Split(children) => format!(
                 "reader {reader}: {split} was split into {}",
