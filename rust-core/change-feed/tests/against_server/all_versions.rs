@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! All versions and deletes: what arrives, from where, and what is told when it cannot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use azure_data_cosmos::clients::ContainerClient;
 use azure_data_cosmos::models::TransactionalBatch;
@@ -294,6 +295,85 @@ fn merges_lose_no_change() {
             assert_is_what_happened(&emitted, &log, 0, false);
         }
     }
+}
+
+/// Ends a thread also when the test fails.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Between the two polls by which the driver pins `now`, and around them, there are always writes.
+#[test]
+fn what_is_written_while_it_is_pinned_is_in_one_part_or_the_other() {
+    let server = TestServer::with_all_versions(2);
+    let container = server.container();
+    for n in 0..6 {
+        server.upsert(&container, &format!("pk{n}"), "d", 0);
+    }
+    let done = AtomicBool::new(false);
+    let mut pinned_while_writing = 0;
+    std::thread::scope(|scope| {
+        for writer in 0..6 {
+            let (server, container, done) = (&server, &container, &done);
+            scope.spawn(move || {
+                let mut revision = 1;
+                while !done.load(Ordering::Relaxed) {
+                    server.upsert(container, &format!("pk{writer}"), "d", revision);
+                    revision += 1;
+                }
+            });
+        }
+        server.admin("POST", "latency", json!({"millis": 15}));
+        let _end = AtTheEnd(&done);
+        for _ in 0..6 {
+            let before = server.log().len();
+            let mut reader = Reader::open(&present_state(&server, json!({})));
+            let splits = reader.session.discover(&[]).unwrap();
+            let after = server.log().len();
+            pinned_while_writing += usize::from(after > before + 4);
+            reader.session.add_splits(splits).unwrap();
+            let mut emitted: HashMap<String, Vec<Change>> = HashMap::new();
+            while emitted.len() < 6 || emitted.values().any(|changes| changes.len() < 8) {
+                let page = reader.next();
+                for change in follow(&mut reader, &page) {
+                    emitted.entry(change.pk().to_owned()).or_default().push(change);
+                }
+            }
+            let log = server.log();
+            for (pk, changes) in emitted {
+                let of_document: Vec<_> = log
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, line)| line["pk"][0] == *pk)
+                    .collect();
+                let place = |change: &Change| {
+                    let etag = change.etag.as_deref();
+                    of_document
+                        .iter()
+                        .position(|(_, line)| line["etag"].as_str() == etag)
+                        .unwrap()
+                };
+                let places: Vec<usize> = changes.iter().map(place).collect();
+                assert!(
+                    places.windows(2).all(|pair| pair[1] == pair[0] + 1),
+                    "a gap or a repeat in {pk}: {places:?}"
+                );
+                let first = of_document[places[0]].0;
+                if changes[0].operation == 0 {
+                    assert!(first < after, "{pk}: the state at the pin");
+                } else {
+                    // The state was overwritten before it was read, so the changes begin with the first behind the pin.
+                    let behind = of_document.iter().find(|(place, _)| *place >= after).unwrap().0;
+                    assert!(first <= behind, "{pk}: changes since the pin are missing");
+                }
+            }
+        }
+    });
+    assert!(pinned_while_writing > 0, "nothing was written while it was pinned");
 }
 
 /// A merge while the present state is read: its end cannot be compared with the merged partition's LSNs.

@@ -27,8 +27,8 @@ public final class ChangeFeedMetrics {
          */
         ALREADY_EMITTED,
         /**
-         * Documents read again after a merge voided a mark or the end of the present state, counter,
-         * an upper bound.
+         * Documents read again after a merge voided a mark or the end of the present state,
+         * counter, an upper bound.
          */
         REPEATED_AFTER_MERGE,
         /** Feed ranges being read, gauge. */
