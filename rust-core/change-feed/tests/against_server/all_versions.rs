@@ -52,7 +52,9 @@ fn write(server: &TestServer, container: &ContainerClient, numbers: std::ops::Ra
                     .unwrap()
                     .create_item(document(&format!("batch{n}")))
                     .unwrap();
-                server.run(container.execute_transactional_batch(batch, None)).unwrap();
+                server
+                    .block_on(container.execute_transactional_batch(batch, None))
+                    .unwrap();
             }
         }
     }
@@ -102,7 +104,9 @@ fn a_transaction_is_one_group() {
         .replace_item("x", json!({"id": "x", "pk": "a", "v": 2}), None)
         .unwrap()
         .delete_item("x", None);
-    server.run(container.execute_transactional_batch(batch, None)).unwrap();
+    server
+        .block_on(container.execute_transactional_batch(batch, None))
+        .unwrap();
     let page = loop {
         let page = reader.next();
         if !changes(&page).concat().is_empty() {

@@ -88,13 +88,8 @@ impl TestServer {
         self.admin("POST", &format!("containers/{DATABASE}/{CONTAINER}/settings"), settings);
     }
 
-    /// Runs what Microsoft's SDK does.
-    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
-    }
-
     pub fn delete(&self, container: &ContainerClient, pk: &str, id: &str) {
-        self.run(container.delete_item(pk.to_owned(), id, None)).unwrap();
+        self.block_on(container.delete_item(pk.to_owned(), id, None)).unwrap();
     }
 
     pub fn delete_container(&self) {

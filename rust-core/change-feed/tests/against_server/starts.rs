@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use azure_data_cosmos::clients::ContainerClient;
 use azure_data_cosmos::feed::FeedScope;
+use azure_data_cosmos::models::{ContainerProperties, PartitionKeyDefinition, PartitionKeyVersion};
 use azure_data_cosmos::options::{ChangeFeedMode, ChangeFeedOptions, ChangeFeedStartFrom};
 use change_feed::{Code, Session};
 use futures::StreamExt;
@@ -21,7 +22,7 @@ fn token_behind_everything(
     mode: ChangeFeedMode,
     start: ChangeFeedStartFrom,
 ) -> String {
-    server.run(async {
+    server.block_on(async {
         let options = ChangeFeedOptions::default().with_mode(mode);
         let mut pages = container
             .query_change_feed::<Value>(scope, start, Some(options))
@@ -53,7 +54,7 @@ fn reading_starts_behind_saved_tokens() {
         ChangeFeedStartFrom::Beginning,
     );
     let by_range: Vec<String> = server
-        .run(container.read_feed_ranges(None))
+        .block_on(container.read_feed_ranges(None))
         .unwrap()
         .into_iter()
         .map(|range| {
@@ -130,7 +131,7 @@ fn tokens_that_do_not_fit_are_refused_by_the_options_name() {
     };
     let other = of(&server.container_named("other"), FeedScope::full_container());
     let container = server.container();
-    let ranges = server.run(container.read_feed_ranges(None)).unwrap();
+    let ranges = server.block_on(container.read_feed_ranges(None)).unwrap();
     let half = of(&container, FeedScope::range(ranges[0].clone()));
     let whole = of(&container, FeedScope::full_container());
     for (saved, code) in [
@@ -169,6 +170,34 @@ fn ranges_are_cut_until_there_are_enough() {
     assert_eq!(reader.session.metrics().unwrap()[10], 6, "ranges");
 }
 
+/// Any cut is a right one, whatever the keys are hashed by.
+#[test]
+fn every_kind_of_partition_key_is_cut_without_loss() {
+    let server = TestServer::with_container(1);
+    let keys = |paths: &[&'static str]| PartitionKeyDefinition::new(paths.iter().copied().map(Into::into).collect());
+    for (name, definition) in [
+        ("version1", keys(&["/pk"]).with_version(PartitionKeyVersion::V1)),
+        ("version2", keys(&["/pk"])),
+        ("hierarchical", keys(&["/pk", "/part"])),
+    ] {
+        let properties = ContainerProperties::new(name, definition);
+        let client = server.client();
+        let database = client.database_client(DATABASE.to_owned());
+        server.block_on(database.create_container(properties, None)).unwrap();
+        let load = json!({"documents": 600, "documentBytes": 300, "partitionKeys": 90, "idPrefix": "d"});
+        server.admin("POST", &format!("containers/{DATABASE}/{name}/load"), load);
+        let configuration = server.configuration(json!({"container": name, "minSplits": 16, "pageSize": 20}));
+        let mut reader = Reader::open(&configuration);
+        assert_eq!(reader.start_all().len(), 16);
+        let mut seen = HashSet::new();
+        let first = reader.next();
+        seen.extend(changes(&first).into_iter().flatten().map(|change| change.id));
+        server.admin("POST", &format!("containers/{DATABASE}/{name}/split"), json!({}));
+        reader.read_changes_until_idle(|change| assert!(seen.insert(change.id)));
+        assert_eq!(seen.len(), 600, "{name}");
+    }
+}
+
 #[test]
 fn a_read_up_to_a_time_ends_behind_its_second() {
     for all_versions in [false, true] {
@@ -203,7 +232,11 @@ fn a_read_up_to_a_time_ends_behind_its_second() {
         let mut running: HashSet<String> = splits.iter().map(|split| split.split_id.clone()).collect();
         reader.session.add_splits(splits).unwrap();
         // Of a later second: not emitted, and what ends the range that it is in.
-        while server.run(async { time::OffsetDateTime::now_utc() }).unix_timestamp() <= last_second {
+        while server
+            .block_on(async { time::OffsetDateTime::now_utc() })
+            .unix_timestamp()
+            <= last_second
+        {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         server.upsert(&container, "pk0", "late", 0);
