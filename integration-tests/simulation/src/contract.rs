@@ -20,9 +20,9 @@ pub const RECORDED: &[(&str, u64, &str)] = &[
         "latest version from the beginning, with splits, failures and releases",
     ),
     ("all-versions", 40, "all versions from now"),
-    ("present-state", 27, "the present state, then all versions"),
-    ("bounded", 33, "latest version up to what there was at the start"),
-    ("until-a-time", 26, "latest version up to a time"),
+    ("present-state", 49, "the present state, then all versions"),
+    ("bounded", 45, "latest version up to what there was at the start"),
+    ("until-a-time", 43, "latest version up to a time"),
     ("merges", 21, "latest version while partitions are merged"),
 ];
 

@@ -2,11 +2,12 @@
 //! What a job without state does first: list the partitions, cut them into ranges, pin each. The decisions are the core's.
 
 use change_feed::beginning::{self, Piece};
+use change_feed::configuration::{Mode, Start, StartFrom, Stop};
 use change_feed::error::Error;
 use change_feed::failure::{Attempt, Failure};
 use change_feed::now::{self, Now};
 use change_feed::position::{ContainerIdentity, Position};
-use change_feed::range::{EpkRange, PhysicalRange, check_coverage, key_space};
+use change_feed::range::{EpkRange, PhysicalRange, check_coverage, cut_at_partitions, key_space};
 use fastrand::Rng;
 
 use crate::container::{bounds, range};
@@ -38,6 +39,7 @@ pub fn poll_now(service: &mut Service, position: &Position, rng: &mut Rng) -> At
 pub fn discover(
     service: &mut Service,
     settings: &Settings,
+    saved: &[Saved],
     rng: &mut Rng,
     mut between: impl FnMut(&mut Service, &mut Rng),
 ) -> Result<Vec<Position>, Error> {
@@ -48,13 +50,10 @@ pub fn discover(
             Err(_) => continue,
         };
         let mut positions = Vec::new();
-        for range in pieces(&partitions, settings.splits)? {
+        for piece in pieces(&partitions, saved, settings.splits)? {
             let first = loop {
                 between(service, rng);
-                let piece = Piece {
-                    range: range.clone(),
-                    token: None,
-                };
+                let piece = piece.clone();
                 let unpinned = beginning::unpinned(identity(), settings.mode, &settings.start, settings.stop, piece);
                 if !beginning::needs_now(&settings.start, settings.stop) {
                     break unpinned;
@@ -72,18 +71,70 @@ pub fn discover(
     }
 }
 
-fn pieces(partitions: &[PhysicalRange], splits: usize) -> Result<Vec<EpkRange>, Error> {
+/// What the job reads without a token of its own, or behind saved ones: no range wider than a partition.
+fn pieces(partitions: &[PhysicalRange], saved: &[Saved], splits: usize) -> Result<Vec<Piece>, Error> {
     check_coverage(&key_space(), partitions.iter().map(|partition| &partition.range))?;
-    let mut pieces: Vec<(u8, u8)> = partitions.iter().map(|partition| bounds(&partition.range)).collect();
+    let mut pieces: Vec<((u8, u8), Option<String>)> = Vec::new();
+    if saved.is_empty() {
+        pieces.extend(partitions.iter().map(|partition| (bounds(&partition.range), None)));
+    }
+    for Saved { range, token } in saved {
+        let parts = cut_at_partitions(range, partitions)?;
+        pieces.extend(parts.iter().map(|part| (bounds(part), Some(token.clone()))));
+    }
     while pieces.len() < splits {
-        let Some(place) = pieces.iter().position(|(low, high)| high - low > 1) else {
+        let Some(place) = pieces.iter().position(|((low, high), _)| high - low > 1) else {
             break;
         };
-        let (low, high) = pieces[place];
+        let ((low, high), token) = pieces[place].clone();
         let middle = low + (high - low) / 2;
-        pieces.splice(place..=place, [(low, middle), (middle, high)]);
+        pieces.splice(place..=place, [((low, middle), token.clone()), ((middle, high), token)]);
         // The next cut is elsewhere.
         pieces.rotate_left(1);
     }
-    Ok(pieces.into_iter().map(|(low, high)| range(low, high)).collect())
+    let piece = |((low, high), token)| Piece {
+        range: range(low, high),
+        token,
+    };
+    Ok(pieces.into_iter().map(piece).collect())
+}
+
+/// A token that somebody has saved, of one range.
+#[derive(Debug)]
+pub struct Saved {
+    range: EpkRange,
+    token: String,
+}
+
+/// One token for each partition, which stands where the partition stands now.
+///
+/// # Errors
+/// What asking fails with for good.
+pub fn save_tokens(service: &mut Service, mode: Mode, rng: &mut Rng) -> Result<Vec<Saved>, Error> {
+    'again: loop {
+        let Ok(partitions) = service.partitions(true, rng) else {
+            continue;
+        };
+        let mut saved = Vec::new();
+        for partition in partitions {
+            let piece = Piece {
+                range: partition.range.clone(),
+                token: None,
+            };
+            let position = beginning::unpinned(identity(), mode, &StartFrom::Each(Start::Now), Stop::Never, piece);
+            let token = loop {
+                match poll_now(service, &position, rng) {
+                    Ok(now) => break now.token,
+                    Err(Failure::Transient { .. } | Failure::Missing(_)) => {}
+                    Err(Failure::Moved(_)) => continue 'again,
+                    Err(failure) => return Err(failure.into_error()),
+                }
+            };
+            saved.push(Saved {
+                range: partition.range,
+                token,
+            });
+        }
+        return Ok(saved);
+    }
 }

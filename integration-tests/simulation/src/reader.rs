@@ -352,9 +352,9 @@ pub fn broken(what: &str) -> Error {
 
 impl Task {
     fn fetch(&mut self, world: &mut World<'_>) {
-        let position = self.reading.position().clone();
-        let answer = world.service.fetch(&position, world.rng);
-        world.trace.answer(&self.split, &position, &answer);
+        let position = self.reading.position();
+        let answer = world.service.fetch(position, world.rng);
+        world.trace.answer(&self.split, position, &answer);
         match answer {
             Ok(answer) => {
                 let container = &world.service.container;
@@ -371,7 +371,7 @@ impl Task {
                 self.fetched = Some(Items {
                     changes: answer.changes,
                     lsns: page.lsns.iter().copied().flatten().collect(),
-                    behind_mark: world.service.behind_mark(&position),
+                    behind_mark: world.service.behind_mark(position),
                 });
                 self.reading.answered(Ok(page));
             }

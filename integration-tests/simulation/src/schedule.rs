@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One schedule: whatever a container and Flink may do to a running job, drawn from a seed.
 
-use change_feed::configuration::{Mode, Stop};
+use change_feed::configuration::{Mode, StartFrom, Stop};
 use change_feed::error::Error;
 use fastrand::Rng;
 
 use crate::check::{Excuses, Owed};
 use crate::container::{Container, DOCUMENTS, KEYS};
-use crate::discovery::discover;
+use crate::discovery::{discover, save_tokens};
 use crate::job::{Job, manner};
 use crate::reader::World;
 use crate::service::{LAG_SECONDS, Service, Weather};
@@ -37,7 +37,15 @@ pub fn run(seed: u64, trace: &mut Trace) -> Result<Outcome, String> {
     let container = Container::new(settings.partitions, settings.lists_all_ancestors);
     let mut service = Service::new(container, settings.weather);
     prehistory(&mut service, &settings, rng, trace);
-    let positions = discover(&mut service, &settings, rng, |service, rng| {
+    let saved = match settings.start {
+        StartFrom::Tokens(_) => {
+            let saved = save_tokens(&mut service, settings.mode, rng).map_err(|error| error.to_string())?;
+            prehistory(&mut service, &settings, rng, trace);
+            saved
+        }
+        _ => Vec::new(),
+    };
+    let positions = discover(&mut service, &settings, &saved, rng, |service, rng| {
         if rng.u8(0..4) == 0 {
             write(service, rng, trace);
         }

@@ -85,6 +85,7 @@ pub struct Service {
     pub weather: Weather,
     /// What is listed while lists are out of date.
     listed: Vec<PhysicalRange>,
+    listed_of: usize,
 }
 
 fn transient(message: &str, throttled: bool) -> Failure {
@@ -103,6 +104,7 @@ impl Service {
     pub fn new(container: Container, weather: Weather) -> Self {
         Self {
             listed: container.topology(),
+            listed_of: container.partitions.len(),
             container,
             weather,
         }
@@ -114,7 +116,11 @@ impl Service {
 
     /// Brings the lists up to date.
     pub fn publish(&mut self) {
-        self.listed = self.container.topology();
+        // Every split and merge adds partitions.
+        if self.listed_of != self.container.partitions.len() {
+            self.listed_of = self.container.partitions.len();
+            self.listed = self.container.topology();
+        }
     }
 
     /// Connecting: the container's RID.

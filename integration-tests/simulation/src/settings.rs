@@ -26,7 +26,10 @@ pub struct Settings {
 impl Settings {
     /// The container's clock starts at `now`, seconds.
     pub fn draw(rng: &mut Rng, now: i64) -> Self {
-        let (mode, start) = match rng.u8(0..10) {
+        let (mode, start) = match rng.u8(0..12) {
+            // The tokens themselves are taken in the container's history.
+            10 => (Mode::LatestVersion, StartFrom::Tokens(Vec::new())),
+            11 => (Mode::AllVersionsAndDeletes, StartFrom::Tokens(Vec::new())),
             0..=3 => (Mode::LatestVersion, StartFrom::Each(Start::Beginning)),
             4 => (Mode::LatestVersion, StartFrom::Each(Start::Now)),
             5 => (
