@@ -171,10 +171,17 @@ impl TestServer {
 
     /// Every write that the server made, oldest first.
     pub fn log(&self) -> Vec<Value> {
-        let url = format!("{}containers/{DATABASE}/{CONTAINER}/log", self.server().admin());
-        let text = self
-            .runtime
-            .block_on(async { self.http.get(url).send().await.unwrap().text().await.unwrap() });
+        self.lines(&format!("containers/{DATABASE}/{CONTAINER}/log"))
+    }
+
+    /// The requests that the server was asked, oldest first.
+    pub fn requests(&self) -> Vec<Value> {
+        self.lines("requests")
+    }
+
+    fn lines(&self, path: &str) -> Vec<Value> {
+        let url = format!("{}{path}", self.server().admin());
+        let text = self.block_on(async { self.http.get(url).send().await.unwrap().text().await.unwrap() });
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

@@ -7,6 +7,7 @@ mod harness;
 mod history;
 mod merge;
 mod reading;
+mod regions;
 mod release;
 mod starts;
 mod topology;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Two regions, one of which takes the writes: failovers, and a region that lags behind.
+
+use std::collections::HashSet;
+
+use cosmos_local::server::{Options, SecondRegion};
+use serde_json::json;
+
+use crate::harness::*;
+
+const EAST: &str = "East US 2";
+const WEST: &str = "West US 2";
+
+fn two_regions() -> TestServer {
+    let server = TestServer::start_with(Options {
+        second_region: Some(SecondRegion {
+            name: WEST.to_owned(),
+            port: 0,
+        }),
+        ..Options::local()
+    });
+    server.create_container(2);
+    server
+}
+
+/// Writes documents `from` to `from + 50` through Microsoft's SDK.
+fn write(server: &TestServer, container: &azure_data_cosmos::clients::ContainerClient, from: u32) {
+    for n in from..from + 50 {
+        server.upsert(container, &format!("pk{}", n % 7), &format!("d{n}"), 0);
+    }
+}
+
+fn read_until(reader: &mut Reader, seen: &mut HashSet<String>, count: usize) {
+    reader
+        .read_while(|document| {
+            assert!(seen.insert(document.id.clone()), "{document:?} again");
+            seen.len() < count
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_failover_loses_and_repeats_nothing() {
+    let server = two_regions();
+    let container = server.container();
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 10})));
+    reader.start_all();
+    let mut seen = HashSet::new();
+    write(&server, &container, 0);
+    read_until(&mut reader, &mut seen, 50);
+    server.admin("POST", "failover", json!({"to": WEST}));
+    // The SDK is told 403/3, asks the account where to write, and writes there.
+    write(&server, &container, 50);
+    read_until(&mut reader, &mut seen, 100);
+    let requests = server.requests();
+    assert!(
+        requests
+            .iter()
+            .any(|request| request["status"] == 403 && request["subStatus"] == 3)
+    );
+    // Back again, with a client of its own: the other would trust what it was told for a while.
+    server.admin("POST", "failover", json!({"to": EAST}));
+    write(&server, &server.container(), 100);
+    read_until(&mut reader, &mut seen, 150);
+    reader.read_until_idle(|document| panic!("{document:?} again"));
+}
+
+#[test]
+fn a_region_that_lags_delays_and_loses_nothing() {
+    let server = two_regions();
+    let container = server.container();
+    write(&server, &container, 0);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 10})));
+    reader.start_all();
+    let mut seen = HashSet::new();
+    read_until(&mut reader, &mut seen, 50);
+    // The region that the reader has read so far takes no writes any more and comes later than the other.
+    server.admin("POST", "regions", json!({"region": EAST, "lagMillis": 400}));
+    server.admin("POST", "failover", json!({"to": WEST}));
+    for round in 1..4 {
+        write(&server, &container, round * 50);
+        read_until(&mut reader, &mut seen, (round as usize + 1) * 50);
+    }
+    reader.read_until_idle(|document| panic!("{document:?} again"));
+}
+
+#[test]
+fn a_region_that_goes_down_is_left_for_the_other() {
+    let server = two_regions();
+    let container = server.container();
+    write(&server, &container, 0);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 10})));
+    reader.start_all();
+    let mut seen = HashSet::new();
+    read_until(&mut reader, &mut seen, 50);
+    server.admin("POST", "failover", json!({"to": WEST}));
+    write(&server, &container, 50);
+    server.admin("POST", "regions", json!({"region": EAST, "state": "down"}));
+    write(&server, &container, 100);
+    read_until(&mut reader, &mut seen, 150);
+    let requests = server.requests();
+    let last = requests
+        .iter()
+        .rev()
+        .find(|request| request["kind"] == "changefeed" && request["status"] == 200);
+    assert_eq!(last.expect("a page was read")["region"], WEST);
+}
