@@ -82,6 +82,9 @@ class ReadmeTest {
                         .map(ChangeFeedGauges::name)
                         .collect(Collectors.toCollection(TreeSet::new));
         metrics.add("deletesIgnored");
+        // Of the enumerator.
+        metrics.add("splitsMoved");
+        metrics.add("transfersCancelled");
 
         assertThat(named("Metrics")).isEqualTo(metrics);
     }
