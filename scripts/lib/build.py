@@ -12,9 +12,8 @@ EXAMPLES_JAR = EXAMPLES / "cosmosdb-examples.jar"
 EXAMPLES_CLASSES = EXAMPLES / "classes"
 EXAMPLES_CLASSPATH = EXAMPLES / "classpath.txt"
 CONNECTOR_TEST_CLASSPATH = TARGET / "simulate" / "classpath.txt"
-# Of the simulation.
-SIMULATE = ROOT / "java-connector/src/test/java/io/github/cosmosflink/connector/cosmosdb/source/simulation/Simulate.java"
-HALVES = ("rust", "java") if SIMULATE.exists() else ("rust",)
+# The halves of the simulation.
+HALVES = ("rust", "java")
 
 
 def programs():
