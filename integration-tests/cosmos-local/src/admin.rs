@@ -15,7 +15,7 @@ use crate::faults::Fault;
 use crate::operation::segments;
 use crate::regions::Failover;
 use crate::reply::Reply;
-use crate::server::Shell;
+use crate::shell::Shell;
 
 /// What the path of the interface begins with.
 pub const PREFIX: &str = "/_admin/";

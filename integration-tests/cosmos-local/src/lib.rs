@@ -4,7 +4,7 @@
 //!
 //! [`server::Server`] starts one inside a process; the binary `cosmos-local` is a thin command line around it.
 
-pub mod admin;
+mod admin;
 pub mod auth;
 pub mod cli;
 mod connection;
@@ -18,5 +18,6 @@ pub mod regions;
 mod reply;
 pub mod request_log;
 pub mod server;
+mod shell;
 pub mod sql;
 mod tls;

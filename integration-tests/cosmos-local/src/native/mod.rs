@@ -17,6 +17,7 @@ mod key;
 mod latest;
 mod lineage;
 mod load;
+mod numbers;
 mod page;
 mod partition;
 mod queries;

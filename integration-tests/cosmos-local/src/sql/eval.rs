@@ -4,14 +4,14 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 use super::ast::{Aggregate, Expr, Function, Operator, Query, Selection};
+use super::sort;
 
 /// What an expression is evaluated over: one document, or all of them inside an aggregate query.
 #[derive(Clone, Copy)]
-enum Scope<'a> {
+pub(super) enum Scope<'a> {
     Document(&'a Value),
     Group(&'a [Value]),
 }
@@ -20,7 +20,7 @@ enum Scope<'a> {
 pub(super) fn run(query: &Query, documents: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut matching: Vec<Value> = documents.filter(|document| matches(query, document)).collect();
     if !query.order_by.is_empty() {
-        order(query, &mut matching);
+        sort::order(query, &mut matching);
     }
     let mut results: Vec<Value> = if query.aggregates() {
         project(&query.selection, Scope::Group(&matching)).into_iter().collect()
@@ -59,78 +59,12 @@ pub(super) fn result(query: &Query, document: &Value) -> Option<Value> {
     }
 }
 
-fn matches(query: &Query, document: &Value) -> bool {
+pub(super) fn matches(query: &Query, document: &Value) -> bool {
     let holds = |filter| eval(filter, Scope::Document(document)) == Some(Value::Bool(true));
     query.filter.as_ref().is_none_or(holds)
 }
 
-/// Sorts; documents that sort alike stay in their order, or in the reverse of it where the first key descends.
-fn order(query: &Query, documents: &mut Vec<Value>) {
-    let numbered = (0..).zip(std::mem::take(documents));
-    documents.extend(sorted(query, numbered).into_iter().map(|(_, document)| document));
-}
-
-/// Where a document comes in a sorted result: its keys, and a number of its own where they are alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SortPlace {
-    /// One value for each key, in a list that is empty where the document has none.
-    keys: Vec<Vec<Value>>,
-    tie: u64,
-}
-
-impl SortPlace {
-    fn of(query: &Query, tie: u64, document: &Value) -> Self {
-        let keys = query.order_by.iter();
-        Self {
-            keys: keys
-                .map(|key| eval(&key.expr, Scope::Document(document)).into_iter().collect())
-                .collect(),
-            tie,
-        }
-    }
-
-    fn compare(&self, other: &Self, query: &Query) -> Ordering {
-        let keys = query.order_by.iter().zip(self.keys.iter().zip(&other.keys));
-        let turned = |ordering: Ordering, descending| if descending { ordering.reverse() } else { ordering };
-        keys.map(|(key, (left, right))| turned(compare(left.first(), right.first()), key.descending))
-            .find(|ordering| ordering.is_ne())
-            .unwrap_or_else(|| {
-                let descending = query.order_by.first().is_some_and(|key| key.descending);
-                turned(self.tie.cmp(&other.tie), descending)
-            })
-    }
-}
-
-fn sorted(query: &Query, documents: impl Iterator<Item = (u64, Value)>) -> Vec<(SortPlace, Value)> {
-    let mut placed: Vec<(SortPlace, Value)> = documents
-        .map(|(tie, document)| (SortPlace::of(query, tie, &document), document))
-        .collect();
-    placed.sort_by(|(left, _), (right, _)| left.compare(right, query));
-    placed
-}
-
-/// A page of a query that only filters, sorts and projects, and the place of its last result if there are more.
-pub(super) fn sorted_page(
-    query: &Query,
-    documents: impl Iterator<Item = (u64, Value)>,
-    after: Option<&SortPlace>,
-    limit: usize,
-) -> (Vec<Value>, Option<SortPlace>) {
-    let matching = documents.filter(|(_, document)| matches(query, document));
-    let mut results = sorted(query, matching)
-        .into_iter()
-        .filter(|(place, _)| after.is_none_or(|after| place.compare(after, query).is_gt()))
-        .filter_map(|(place, document)| Some((place, project(&query.selection, Scope::Document(&document))?)));
-    let (mut page, mut last) = (Vec::new(), None);
-    for (place, result) in results.by_ref().take(limit) {
-        page.push(result);
-        last = Some(place);
-    }
-    let more = results.next().is_some();
-    (page, last.filter(|_| more))
-}
-
-fn project(selection: &Selection, scope: Scope<'_>) -> Option<Value> {
+pub(super) fn project(selection: &Selection, scope: Scope<'_>) -> Option<Value> {
     match selection {
         Selection::Everything => eval(&Expr::Root, scope),
         Selection::Value(expr) => eval(expr, scope),
@@ -142,7 +76,7 @@ fn project(selection: &Selection, scope: Scope<'_>) -> Option<Value> {
     }
 }
 
-fn eval(expr: &Expr, scope: Scope<'_>) -> Option<Value> {
+pub(super) fn eval(expr: &Expr, scope: Scope<'_>) -> Option<Value> {
     match expr {
         Expr::Literal(value) => Some(value.clone()),
         Expr::Undefined => None,
@@ -355,7 +289,7 @@ fn same_type(left: &Value, right: &Value) -> bool {
 }
 
 /// A total order, for sorting.
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
+pub(super) fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
     match (left, right) {
         (Some(Value::Bool(left)), Some(Value::Bool(right))) => left.cmp(right),
         (Some(Value::Number(left)), Some(Value::Number(right))) => {

@@ -11,6 +11,7 @@ mod eval;
 mod lexer;
 mod parser;
 mod plan;
+mod sort;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use eval::SortPlace;
 pub use plan::PlanError;
+pub use sort::SortPlace;
 
 /// A query that cannot be read; the message is meant for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Statement {
         after: Option<&SortPlace>,
         limit: usize,
     ) -> (Vec<Value>, Option<SortPlace>) {
-        eval::sorted_page(&self.0, documents.into_iter(), after, limit)
+        sort::page(&self.0, documents.into_iter(), after, limit)
     }
 
     /// Runs the query over documents, which come oldest first, and returns its results in order.
