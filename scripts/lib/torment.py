@@ -147,11 +147,17 @@ class ServiceTormentor(threading.Thread):
         self._server.fault(**rule)
         self._journal.note(what, **rule)
 
+    def _storm(self, what, **rule):
+        """Every request fails for a while. For a while and not for a number of requests: who is told to wait asks less,
+        and would wait for ever longer to use them up."""
+        seconds = self._dice.uniform(0.5, 3)
+        self._fault(what, count=1_000_000, **rule)
+        self._end.wait(seconds)
+        self._server.clear_faults()
+
     def throttle(self):
-        count, wait = self._dice.randint(20, 120), self._dice.choice([0, 100, 1000])
-        operation = self._dice.choice(["changefeed", "any"])
-        self._fault("throttle", operation=operation, kind="status", status=429, subStatus=3200,
-                    retryAfterMillis=wait, count=count)  # fmt: skip
+        wait, operation = self._dice.choice([0, 100, 1000]), self._dice.choice(["changefeed", "any"])
+        self._storm("throttle", operation=operation, kind="status", status=429, subStatus=3200, retryAfterMillis=wait)
 
     def reset(self):
         self._fault("reset", operation="changefeed", kind="reset", count=self._dice.randint(1, 6))
@@ -161,7 +167,7 @@ class ServiceTormentor(threading.Thread):
 
     def unavailable(self):
         status = self._dice.choice([503, 500, 408])
-        self._fault("unavailable", operation="any", kind="status", status=status, count=self._dice.randint(5, 40))
+        self._storm("unavailable", operation="any", kind="status", status=status)
 
     def late_answers(self):
         delay = self._dice.randint(200, 3000)
@@ -173,7 +179,7 @@ class ServiceTormentor(threading.Thread):
         self.split()
 
     def refuse(self):
-        self._fault("refuse", operation="any", kind="refuse", count=self._dice.randint(10, 60))
+        self._storm("refuse", operation="any", kind="refuse")
 
     def latency(self):
         millis, seconds = self._dice.randint(20, 300), self._dice.uniform(2, 6)
