@@ -1,11 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the server wrote, document by document, and what a reader emitted of it.
+//! Readers of all versions and deletes, writes for them, and whether what they emitted is what the server wrote.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use azure_data_cosmos::clients::ContainerClient;
+use azure_data_cosmos::models::TransactionalBatch;
+use change_feed::Configuration;
+use serde_json::{Value, json};
 
 use crate::harness::*;
+
+pub fn all_versions(server: &TestServer, changes: Value) -> Configuration {
+    let mut options = json!({"mode": "ALL_VERSIONS_AND_DELETES", "startFrom": {"kind": "NOW"}});
+    for (option, value) in changes.as_object().unwrap() {
+        options[option] = value.clone();
+    }
+    server.configuration(options)
+}
+
+pub fn present_state(server: &TestServer, changes: Value) -> Configuration {
+    let mut options = json!({"startFrom": {"kind": "PRESENT_STATE_THEN_CHANGES"}});
+    for (option, value) in changes.as_object().unwrap() {
+        options[option] = value.clone();
+    }
+    all_versions(server, options)
+}
+
+/// Creates, replaces and deletes documents, by ones and in transactions, as the numbers say.
+pub fn write(server: &TestServer, container: &ContainerClient, numbers: std::ops::Range<u32>) {
+    for n in numbers {
+        let pk = format!("pk{}", n % 7);
+        match n % 5 {
+            0 | 1 => server.upsert(container, &pk, &format!("d{}", n % 11), n),
+            2 => server.upsert(container, &pk, &format!("new{n}"), n),
+            3 => {
+                server.upsert(container, &pk, &format!("gone{n}"), n);
+                server.delete(container, &pk, &format!("gone{n}"));
+            }
+            _ => {
+                let document = |id: &str| json!({"id": id, "pk": pk, "revision": n});
+                let batch = TransactionalBatch::new(pk.clone())
+                    .upsert_item(document(&format!("d{}", n % 11)), None)
+                    .unwrap()
+                    .upsert_item(document("batch"), None)
+                    .unwrap()
+                    .create_item(document(&format!("batch{n}")))
+                    .unwrap();
+                server
+                    .block_on(container.execute_transactional_batch(batch, None))
+                    .unwrap();
+            }
+        }
+    }
+}
+
+pub fn read_all(reader: &mut Reader) -> Vec<Change> {
+    let mut emitted = vec![];
+    reader.read_changes_until_idle(|change| emitted.push(change));
+    emitted
+}
 
 /// Partition key and id.
 type Name = (String, String);

@@ -6,6 +6,7 @@ mod bad_input;
 mod harness;
 mod history;
 mod merge;
+mod present_state;
 mod reading;
 mod regions;
 mod release;

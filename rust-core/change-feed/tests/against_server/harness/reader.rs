@@ -108,6 +108,10 @@ impl Reader {
                 "never idle; log: {:?}",
                 self.session.drain_logs()
             );
+            let now = self.session.metrics().unwrap();
+            // NOT_MODIFIED counts all ranges; each must have had its turn since the last document. A range that has ended is
+            // counted no more before its event is here, so this is asked before the queue is found empty.
+            let quiet = now[10] > 0 && now[4] - quiet_since[4] >= 4 * now[10];
             match self.session.poll(Duration::from_millis(50)).unwrap() {
                 Some(page) => {
                     let changes = follow(self, &page);
@@ -116,13 +120,8 @@ impl Reader {
                     }
                     changes.into_iter().for_each(&mut each);
                 }
-                None => {
-                    let now = self.session.metrics().unwrap();
-                    // NOT_MODIFIED counts all ranges; each must have had its turn since the last document.
-                    if now[4] - quiet_since[4] >= 4 * now[10] {
-                        return;
-                    }
-                }
+                None if quiet => return,
+                None => {}
             }
         }
     }
