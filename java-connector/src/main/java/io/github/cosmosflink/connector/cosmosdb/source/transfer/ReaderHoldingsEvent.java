@@ -60,6 +60,9 @@ public final class ReaderHoldingsEvent implements SourceEvent {
         }
     }
 
+    /** More would make a log line unreadable. */
+    private static final int MOST_SHOWN = 100;
+
     private final ArrayList<Held> splits;
 
     public ReaderHoldingsEvent(List<Held> splits) {
@@ -72,6 +75,8 @@ public final class ReaderHoldingsEvent implements SourceEvent {
 
     @Override
     public String toString() {
-        return "holdings: " + splits;
+        return splits.size() <= MOST_SHOWN
+                ? "holdings: " + splits
+                : "holdings: " + splits.size() + " splits";
     }
 }

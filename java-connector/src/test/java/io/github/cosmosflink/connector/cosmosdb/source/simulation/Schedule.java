@@ -164,6 +164,9 @@ final class Schedule {
             case 21:
                 drain();
                 break;
+            case 22:
+                readAlone(reader);
+                break;
             default:
                 write();
         }
@@ -176,7 +179,7 @@ final class Schedule {
         }
     }
 
-    private void trouble(int reader) {
+    private void trouble(int reader) throws Exception {
         if (failuresLeft == 0) {
             return;
         }
@@ -195,10 +198,52 @@ final class Schedule {
                 job.restartAll(1 + random.nextInt(MOST_PARALLELISM));
                 break;
             default:
+                failAlone(reader);
+        }
+    }
+
+    private void failAlone(int reader) throws Exception {
+        job.fail(reader);
+        if (random.nextBoolean()) {
+            return;
+        }
+        job.restart(reader);
+        switch (random.nextInt(3)) {
+            case 0:
+                // It reads what it has restored before it hears of anything else.
+                readAlone(reader);
+                break;
+            case 1:
+                checkpointBeforeItSpeaks(reader);
+                break;
+            default:
+        }
+    }
+
+    private void readAlone(int reader) throws Exception {
+        for (int i = 0; i < 6; i++) {
+            job.fetch(reader);
+            job.poll(reader);
+        }
+        job.emitWatermark(reader);
+    }
+
+    /** A checkpoint completes of which the coordinator's part is older than the reader's report. */
+    private void checkpointBeforeItSpeaks(int reader) throws Exception {
+        while (job.coordinate()) {
+            // All that came before.
+        }
+        job.trigger();
+        job.coordinate();
+        drain();
+        if (failuresLeft > 0) {
+            failuresLeft--;
+            if (random.nextBoolean()) {
                 job.fail(reader);
-                if (random.nextBoolean()) {
-                    job.restart(reader);
-                }
+                job.restart(reader);
+            } else {
+                job.restartAll(1 + random.nextInt(MOST_PARALLELISM));
+            }
         }
     }
 
