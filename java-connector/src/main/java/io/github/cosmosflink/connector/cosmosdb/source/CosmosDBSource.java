@@ -3,8 +3,9 @@ package io.github.cosmosflink.connector.cosmosdb.source;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
-import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorStateSerializer;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBSplitEnumerator;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.LenientStateSerializer;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.UnreadableStateEnumerator;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.CosmosDBSourceReader;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
@@ -90,7 +91,9 @@ public final class CosmosDBSource<T>
     @Override
     public SplitEnumerator<CosmosDBSplit, CosmosDBEnumeratorState> restoreEnumerator(
             SplitEnumeratorContext<CosmosDBSplit> context, CosmosDBEnumeratorState state) {
-        return new CosmosDBSplitEnumerator(backend, configuration, state, context);
+        return state.problem() == null
+                ? new CosmosDBSplitEnumerator(backend, configuration, state, context)
+                : new UnreadableStateEnumerator(state.problem());
     }
 
     @Override
@@ -100,7 +103,7 @@ public final class CosmosDBSource<T>
 
     @Override
     public SimpleVersionedSerializer<CosmosDBEnumeratorState> getEnumeratorCheckpointSerializer() {
-        return CosmosDBEnumeratorStateSerializer.INSTANCE;
+        return LenientStateSerializer.INSTANCE;
     }
 
     @Override

@@ -187,6 +187,8 @@ class BadInputITCase {
     }
 
     /**
+     * Found by the checksum around the positions, before the core sees its own.
+     *
      * @param which of the positions in the savepoint is damaged, counted from its start: the
      *     coordinator's or a reader's
      */
@@ -200,7 +202,7 @@ class BadInputITCase {
 
         String failure = failure(container.source(), savepoint);
 
-        assertThat(failure).contains("POSITION_CORRUPT");
+        assertThat(failure).contains("is corrupt: the checksum");
     }
 
     /** Turns a bit in the middle of a position, which begins with "CDBP". */

@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import java.util.List;
 import java.util.Objects;
+import javax.annotation.Nullable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -114,14 +115,34 @@ public final class CosmosDBEnumeratorState {
     private final long lastTransfer;
     private final List<Move> moves;
 
+    /** Why there is nothing else here; null for state that could be read. */
+    @Nullable private final Exception problem;
+
     /**
      * @param entries none: discovery has not finished
      * @param lastTransfer the highest number that was given to a transfer, 0 for none
      */
     public CosmosDBEnumeratorState(List<Entry> entries, long lastTransfer, List<Move> moves) {
+        this(entries, lastTransfer, moves, null);
+    }
+
+    private CosmosDBEnumeratorState(
+            List<Entry> entries, long lastTransfer, List<Move> moves, @Nullable Exception problem) {
         this.entries = List.copyOf(entries);
         this.lastTransfer = lastTransfer;
         this.moves = List.copyOf(moves);
+        this.problem = problem;
+    }
+
+    /** Stands for state that could not be read. */
+    static CosmosDBEnumeratorState unreadable(Exception problem) {
+        return new CosmosDBEnumeratorState(List.of(), 0, List.of(), problem);
+    }
+
+    /** Why this state could not be read; null when it could. */
+    @Nullable
+    public Exception problem() {
+        return problem;
     }
 
     public List<Entry> entries() {
