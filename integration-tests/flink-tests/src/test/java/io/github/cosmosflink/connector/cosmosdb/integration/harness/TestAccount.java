@@ -15,7 +15,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * environment names by COSMOS_ENDPOINT and COSMOS_KEY. There it makes a database, and drops it at
  * the end.
  */
-public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
+public final class TestAccount implements BeforeAllCallback, AfterAllCallback, AutoCloseable {
 
     /** check-output looks for it in every log. */
     private static final String KEY =
@@ -25,10 +25,32 @@ public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
     private URI endpoint;
     private String key;
     private CosmosClient client;
-    private String database;
+    private final String database;
+    private boolean created;
+
+    public TestAccount() {
+        this("flink-tests-" + UUID.randomUUID());
+    }
+
+    /**
+     * @param database the name of the account's first database
+     */
+    public TestAccount(String database) {
+        this.database = database;
+    }
 
     @Override
     public void beforeAll(ExtensionContext context) throws Exception {
+        open();
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws Exception {
+        close();
+    }
+
+    /** For programs that are no tests. */
+    public void open() throws Exception {
         String given = System.getenv("COSMOS_ENDPOINT");
         if (given == null) {
             key = KEY;
@@ -39,15 +61,15 @@ public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
             endpoint = URI.create(given);
         }
         client = new CosmosClient(endpoint, key);
-        database = "flink-tests-" + UUID.randomUUID();
         client.create("", "dbs", LocalServer.JSON.createObjectNode().put("id", database));
+        created = true;
     }
 
     @Override
-    public void afterAll(ExtensionContext context) throws Exception {
+    public void close() throws Exception {
         if (local != null) {
             local.close();
-        } else if (database != null) {
+        } else if (created) {
             client.delete("dbs/" + database, "dbs");
         }
     }
@@ -120,7 +142,8 @@ public final class TestAccount implements BeforeAllCallback, AfterAllCallback {
         return new TestContainer(this, name);
     }
 
-    TestContainer createContainer(String name, int partitions) throws Exception {
+    /** A new container of a name, with {@code /pk} as its partition key. */
+    public TestContainer createContainer(String name, int partitions) throws Exception {
         ObjectNode container = LocalServer.JSON.createObjectNode();
         if (local != null) {
             container.put("database", database).put("container", name);
