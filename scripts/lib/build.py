@@ -70,6 +70,16 @@ def simulations(halves=HALVES):
         step("build the connector's simulation", command, LOGS / "build-simulation-java.log", cwd=ROOT)
 
 
+def flink_tests():
+    """The tests in a Flink cluster, for programs among them; runs none."""
+    return step(
+        "build the tests in a Flink cluster",
+        ["mvn", "-B", "-ntp", "package", "-DskipTests", "-pl", "integration-tests/flink-tests", "-am"],
+        LOGS / "build-flink-tests.log",
+        cwd=ROOT,
+    )
+
+
 def everything():
     """All of it; returns the seconds."""
     prerequisites.check()
@@ -83,6 +93,7 @@ __all__ = [
     "EXAMPLES_JAR",
     "HALVES",
     "everything",
+    "flink_tests",
     "fuzzers",
     "jars",
     "local_server",

@@ -50,6 +50,9 @@ use crate::reply::Reply;
 /// Sub-status of a request for a container that was deleted and created again.
 const RID_MISMATCH: u32 = 1024;
 
+/// More than any container that we have heard of.
+const MOST_PARTITIONS: u32 = 10_000;
+
 /// The account of the native engine.
 #[derive(Debug, Default)]
 pub struct NativeEngine {
@@ -196,10 +199,10 @@ impl NativeEngine {
     }
 
     fn create(&self, spec: ContainerSpec) -> AdminResult {
-        if spec.partitions == 0 || spec.partitions > 1000 {
+        if spec.partitions == 0 || spec.partitions > MOST_PARTITIONS {
             return Err(AdminError::new(
                 400,
-                format!("partitions: {} is not between 1 and 1000", spec.partitions),
+                format!("partitions: {} is not between 1 and {MOST_PARTITIONS}", spec.partitions),
             ));
         }
         let kind = if spec.partition_key.len() > 1 {

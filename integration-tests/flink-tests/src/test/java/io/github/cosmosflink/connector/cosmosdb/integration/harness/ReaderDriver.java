@@ -23,7 +23,7 @@ import org.apache.flink.core.io.SimpleVersionedSerialization;
  */
 public final class ReaderDriver implements AutoCloseable {
 
-    private static final long PATIENCE_SECONDS = 30;
+    private static final long PATIENCE_SECONDS = 120;
 
     private final SourceReader<Change, CosmosDBSplit> reader;
     private final TestingReaderOutput<Change> output = new TestingReaderOutput<>();
@@ -53,6 +53,12 @@ public final class ReaderDriver implements AutoCloseable {
         }
     }
 
+    /** Starts to read these splits. */
+    public static ReaderDriver reading(CosmosDBSource<Change> source, List<CosmosDBSplit> splits)
+            throws Exception {
+        return new ReaderDriver(source, splits);
+    }
+
     /** Goes on from a snapshot. */
     public static ReaderDriver restored(CosmosDBSource<Change> source, List<byte[]> snapshot)
             throws Exception {
@@ -77,6 +83,11 @@ public final class ReaderDriver implements AutoCloseable {
                 reader.isAvailable().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
             }
         }
+    }
+
+    /** Emits until there are so many changes. */
+    public void emitUntil(int changes) throws Exception {
+        emitUntil(seen -> seen.size() >= changes);
     }
 
     /** What was emitted so far. */
