@@ -37,15 +37,18 @@ def local_server():
 
 
 def fuzzers():
-    """The fuzzers of scripts/fuzz; the only thing here that needs a C++ compiler."""
+    """The fuzzers of scripts/fuzz: with libFuzzer where there is a C++ compiler, unguided elsewhere."""
     fuzz = ROOT / "rust-core" / "fuzz"
-    return step(
-        "build the fuzzers",
-        ["cargo", "build", "--release", "--locked", "-p", "fuzz-targets", "--features", "libfuzzer"],
-        LOGS / "build-fuzzers.log",
-        environment={**os.environ, "RUSTC_WORKSPACE_WRAPPER": str(fuzz / "instrument")},
-        cwd=ROOT,
-    )
+    command = ["cargo", "build", "--release", "--locked", "-p", "fuzz-targets"]
+    environment = dict(os.environ)
+    if prerequisites.has_cpp_compiler():
+        command += ["--features", "libfuzzer"]
+        for seeds in sorted((fuzz / "corpus").iterdir()):
+            command += ["--bin", f"fuzz-{seeds.name}"]
+        environment["RUSTC_WORKSPACE_WRAPPER"] = str(fuzz / "instrument")
+    else:
+        command += ["--bin", "fuzz-unguided"]
+    return step("build the fuzzers", command, LOGS / "build-fuzzers.log", environment=environment, cwd=ROOT)
 
 
 def jars():
