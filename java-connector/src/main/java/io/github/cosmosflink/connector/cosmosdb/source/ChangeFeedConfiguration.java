@@ -26,6 +26,7 @@ public final class ChangeFeedConfiguration implements Serializable {
     private final int minSplits;
     private final RetentionExpired retentionExpired;
     private final boolean rebalancing;
+    private final Duration longestMove;
     private final boolean ignoreDeletes;
     private final int pageSize;
     private final long maxBytesInFlight;
@@ -48,6 +49,7 @@ public final class ChangeFeedConfiguration implements Serializable {
         this.minSplits = checked.minSplits;
         this.retentionExpired = checked.retentionExpired;
         this.rebalancing = checked.rebalancing;
+        this.longestMove = checked.longestMove;
         this.ignoreDeletes = checked.ignoreDeletes;
         this.pageSize = checked.pageSize;
         this.maxBytesInFlight = checked.maxBytesInFlight.getBytes();
@@ -68,6 +70,11 @@ public final class ChangeFeedConfiguration implements Serializable {
     /** Whether splits may move between running readers. */
     public boolean isRebalancing() {
         return rebalancing;
+    }
+
+    /** How long a split may stand still to move to another reader. */
+    public Duration longestMove() {
+        return longestMove;
     }
 
     /** Whether deletes are left out; the core knows nothing of it. */

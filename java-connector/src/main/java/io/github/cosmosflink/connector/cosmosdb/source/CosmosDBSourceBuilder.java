@@ -42,6 +42,7 @@ public final class CosmosDBSourceBuilder<T> {
     int minSplits = CosmosDBSourceOptions.MIN_SPLITS.defaultValue();
     RetentionExpired retentionExpired = CosmosDBSourceOptions.RETENTION_EXPIRED.defaultValue();
     boolean rebalancing = CosmosDBSourceOptions.REBALANCING.defaultValue();
+    Duration longestMove = CosmosDBSourceOptions.LONGEST_MOVE.defaultValue();
     boolean ignoreDeletes = CosmosDBSourceOptions.IGNORE_DELETES.defaultValue();
     int pageSize = CosmosDBSourceOptions.PAGE_SIZE.defaultValue();
     MemorySize maxBytesInFlight = CosmosDBSourceOptions.MAX_BYTES_IN_FLIGHT.defaultValue();
@@ -129,6 +130,16 @@ public final class CosmosDBSourceBuilder<T> {
      */
     public CosmosDBSourceBuilder<T> rebalancing(boolean rebalancing) {
         this.rebalancing = rebalancing;
+        return this;
+    }
+
+    /**
+     * How long a feed range may stand still to move to another reader; a minute when not set. A
+     * move takes about two checkpoint intervals, so with checkpoints further apart than half of
+     * this nothing moves.
+     */
+    public CosmosDBSourceBuilder<T> longestMove(Duration longestMove) {
+        this.longestMove = longestMove;
         return this;
     }
 
@@ -241,6 +252,7 @@ public final class CosmosDBSourceBuilder<T> {
                 certificateValidation,
                 certificateValidation != null,
                 "REQUIRED or REQUIRED_UNLESS_EMULATOR");
+        checkDuration(CosmosDBSourceOptions.LONGEST_MOVE, longestMove);
         checkDuration(CosmosDBSourceOptions.STARTUP_TIMEOUT, startupTimeout);
         checkDuration(CosmosDBSourceOptions.REQUEST_TIMEOUT, requestTimeout);
         checkApplicationName(applicationName);

@@ -81,6 +81,14 @@ public final class CosmosDBSourceOptions {
                             "Whether feed ranges move between the readers of a running job that has"
                                     + " checkpoints and no end when some have more to read than others.");
 
+    public static final ConfigOption<Duration> LONGEST_MOVE =
+            ConfigOptions.key("longestMove")
+                    .durationType()
+                    .defaultValue(Duration.ofMinutes(1))
+                    .withDescription(
+                            "How long a feed range may stand still to move to another reader. A move"
+                                    + " takes about two checkpoint intervals; with longer ones nothing moves.");
+
     public static final ConfigOption<Boolean> IGNORE_DELETES =
             ConfigOptions.key("ignoreDeletes")
                     .booleanType()

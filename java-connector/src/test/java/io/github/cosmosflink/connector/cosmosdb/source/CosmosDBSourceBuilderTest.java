@@ -94,6 +94,7 @@ class CosmosDBSourceBuilderTest {
                 refused("idlePollMax", "PT0.01S", b -> interval(b, 20, 10)),
                 refused("itemsWithoutLsn", "nothing", b -> b.itemsWithoutLsn(null)),
                 refused("certificateValidation", "nothing", b -> b.certificateValidation(null)),
+                refused("longestMove", "nothing", b -> b.longestMove(null)),
                 refused("startupTimeout", "nothing", b -> b.startupTimeout(null)),
                 refused("startupTimeout", "PT-1S", b -> b.startupTimeout(Duration.ofSeconds(-1))),
                 refused("requestTimeout", "PT48H", b -> b.requestTimeout(Duration.ofDays(2))),

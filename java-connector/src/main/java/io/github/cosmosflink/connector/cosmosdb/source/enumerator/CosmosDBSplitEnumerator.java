@@ -46,6 +46,7 @@ public final class CosmosDBSplitEnumerator
     private final ChangeFeedConfiguration configuration;
     private final SplitEnumeratorContext<CosmosDBSplit> context;
     private final FeedRangeDiscovery discovery;
+    private final CheckpointPace pace;
     private final FeedRangeCoordination coordination;
 
     /** The coordination's figures for the thread that reads metrics. */
@@ -67,6 +68,7 @@ public final class CosmosDBSplitEnumerator
         this.configuration = configuration;
         this.context = context;
         this.discovery = new FeedRangeDiscovery(backend, configuration);
+        this.pace = new CheckpointPace(configuration.longestMove());
         boolean bounded = configuration.isBounded();
         boolean rebalancing = configuration.isRebalancing();
         Readers readers = new FlinkReaders(context);
@@ -145,7 +147,7 @@ public final class CosmosDBSplitEnumerator
 
     @Override
     public void notifyCheckpointComplete(long checkpointId) {
-        coordination.completed(checkpointId);
+        coordination.completed(checkpointId, pace.completed(System.nanoTime()));
         show();
     }
 

@@ -216,13 +216,17 @@ public final class FeedRangeCoordination {
                 ranges.entries(), transfers.lastTransfer(), transfers.moves());
     }
 
-    /** A checkpoint is complete. Flink may leave out any of these calls. */
-    public void completed(long checkpoint) {
+    /**
+     * A checkpoint is complete. Flink may leave out any of these calls.
+     *
+     * @param mayMove whether a split may set out now; those that are on their way go on
+     */
+    public void completed(long checkpoint, boolean mayMove) {
         if (firstBegun == NONE_BEGUN || checkpoint < firstBegun) {
             return; // Late, from before a restore.
         }
         transfers.completed(checkpoint, lastBegun, ranges, readers);
-        if (rebalancing) {
+        if (rebalancing && mayMove) {
             plan();
         }
     }

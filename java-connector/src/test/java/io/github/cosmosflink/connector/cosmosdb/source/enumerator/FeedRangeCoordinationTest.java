@@ -108,7 +108,7 @@ class FeedRangeCoordinationTest {
     }
 
     private void parkAt(long notBefore) {
-        coordination.completed(1);
+        coordination.completed(1, true);
         assertThat(sent()).containsExactly(command(B, Kind.HOLD_WATERMARK));
         coordination.handle(B, TransferReport.watermarkHeld(1, notBefore));
         assertThat(sent()).containsExactly("0 " + TransferCommand.release(1, "r", notBefore));
@@ -119,7 +119,7 @@ class FeedRangeCoordinationTest {
     private void move() {
         parkAt(NONE);
         coordination.snapshot(2);
-        coordination.completed(2);
+        coordination.completed(2, true);
         assertThat(sent()).containsExactly("1 gets [r [80,FF)]", command(A, Kind.DROP_PARKED));
     }
 
@@ -128,10 +128,10 @@ class FeedRangeCoordinationTest {
         coordination.snapshot(2);
         parkAt(2_000);
 
-        coordination.completed(2);
+        coordination.completed(2, true);
         assertThat(sent()).as("2 began before").isEmpty();
         coordination.snapshot(3);
-        coordination.completed(3);
+        coordination.completed(3, true);
 
         assertThat(sent()).containsExactly("1 gets [r [80,FF)]", command(A, Kind.DROP_PARKED));
         assertThat(coordination.movedCount()).isEqualTo(1);
@@ -155,7 +155,7 @@ class FeedRangeCoordinationTest {
     void aMoveIsForgottenWithACheckpointThatBeganBehindIt() {
         move();
         assertThat(coordination.snapshot(3).moves()).containsExactly(new Move("r", 1));
-        coordination.completed(3);
+        coordination.completed(3, true);
         assertThat(coordination.snapshot(4).moves()).isEmpty();
         assertThat(coordination.snapshot(5).lastTransfer()).isEqualTo(1);
     }
@@ -166,7 +166,7 @@ class FeedRangeCoordinationTest {
         registered.remove(A);
         coordination.readerReset(A, List.of());
         coordination.snapshot(3);
-        coordination.completed(3);
+        coordination.completed(3, true);
         assertThat(coordination.snapshot(4).moves()).hasSize(1);
 
         registered.add(A);
@@ -176,9 +176,9 @@ class FeedRangeCoordinationTest {
                         command(A, Kind.DROP_PARKED),
                         command(A, Kind.DROP_HOLD),
                         A + " " + TransferCommand.goOn());
-        coordination.completed(4);
+        coordination.completed(4, true);
         assertThat(coordination.snapshot(5).moves()).as("4 may have the copy").hasSize(1);
-        coordination.completed(5);
+        coordination.completed(5, true);
         assertThat(coordination.snapshot(6).moves()).isEmpty();
     }
 
@@ -219,7 +219,7 @@ class FeedRangeCoordinationTest {
         assertThat(sent()).containsExactly(command(B, Kind.DROP_HOLD));
 
         coordination.snapshot(2);
-        coordination.completed(2);
+        coordination.completed(2, true);
         assertThat(sent()).isEmpty();
         assertThat(coordination.cancelledCount()).isEqualTo(1);
     }
@@ -238,14 +238,14 @@ class FeedRangeCoordinationTest {
         parkAt(NONE);
         coordination.snapshot(2);
         registered.remove(B);
-        coordination.completed(2);
+        coordination.completed(2, true);
 
         assertThat(sent()).containsExactly(command(A, Kind.RESUME));
     }
 
     @Test
     void aSplitThatEndsIsNotMoved() {
-        coordination.completed(1);
+        coordination.completed(1, true);
         coordination.handle(B, TransferReport.watermarkHeld(1, NONE));
         sent();
 
@@ -256,12 +256,12 @@ class FeedRangeCoordinationTest {
 
     @Test
     void patienceEndsAndTheSplitRests() {
-        coordination.completed(1);
+        coordination.completed(1, true);
         sent();
         for (int checkpoint = 2; checkpoint < 2 + TransferLedger.PATIENCE; checkpoint++) {
             coordination.snapshot(checkpoint);
             assertThat(sent()).isEmpty();
-            coordination.completed(checkpoint);
+            coordination.completed(checkpoint, true);
         }
         assertThat(sent())
                 .as("the other split is tried instead")
@@ -278,12 +278,12 @@ class FeedRangeCoordinationTest {
         coordination.discovered(List.of());
         holds(A, left);
         holds(B, right);
-        coordination.completed(2);
+        coordination.completed(2, true);
         coordination.snapshot(4);
-        coordination.completed(3);
+        coordination.completed(3, true);
 
         assertThat(coordination.snapshot(5).moves()).hasSize(1);
-        coordination.completed(4);
+        coordination.completed(4, true);
         assertThat(coordination.snapshot(6).moves()).isEmpty();
     }
 
@@ -292,7 +292,7 @@ class FeedRangeCoordinationTest {
         for (boolean bounded : new boolean[] {false, true}) {
             coordination = FeedRangeCoordination.fresh(bounded, bounded, readers);
             uneven();
-            coordination.completed(1);
+            coordination.completed(1, true);
             assertThat(sent()).isEmpty();
         }
     }

@@ -436,7 +436,7 @@ final class ModelJob {
             loop.add(
                     () -> {
                         tracker.onCheckpointComplete(checkpoint);
-                        coordination.completed(checkpoint);
+                        coordination.completed(checkpoint, true);
                     });
         }
     }
