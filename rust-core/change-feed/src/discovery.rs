@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::beginning::{self, Piece};
 use crate::client::Client;
-use crate::configuration::{Configuration, StartFrom, Stop};
+use crate::configuration::{Configuration, Start, StartFrom, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
 use crate::failure::{Attempt, Failure};
@@ -25,6 +26,9 @@ use crate::token::SavedToken;
 
 /// Ranges that are pinned at the same time: enough to hide the way to the service, few enough not to be throttled.
 const PINNED_AT_ONCE: usize = 16;
+
+/// How much later than ours the clock may be of whoever named a start in time.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
 
 /// See `discover` in docs/native-interface.md.
 pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> Result<Vec<SplitSnapshot>> {
@@ -49,6 +53,7 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
         check_coverage(&key_space(), known.iter().map(|position| &position.range))?;
         return Ok(Vec::new());
     }
+    check_start(&shared.configuration.start)?;
     let mut backoff = Backoff::for_retries();
     loop {
         let partitions = patience.until_done(shared, || client.partitions(true)).await?;
@@ -74,6 +79,22 @@ pub(crate) async fn discover(shared: &Arc<Shared>, known: &[SplitSnapshot]) -> R
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Refuses a start that is to come: once the service has said that there is nothing new, its token knows nothing of the start,
+/// and what is written before it would be read.
+fn check_start(start: &StartFrom) -> Result<()> {
+    let StartFrom::Each(Start::At(millis)) = start else {
+        return Ok(());
+    };
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    if i128::from(*millis) <= now + CLOCKS_APART.as_millis() as i128 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ConfigurationInvalid,
+        format!("option 'startFrom.epochMillis': found '{millis}', accepted: a time that has come, it is {now} now"),
+    ))
 }
 
 /// What a job without state reads: the partitions, or the ranges of saved tokens, cut so that no piece is wider than a

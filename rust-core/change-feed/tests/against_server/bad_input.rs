@@ -38,6 +38,23 @@ fn a_missing_database_and_a_missing_container_are_told_apart() {
 }
 
 #[test]
+fn a_start_that_is_to_come_is_refused() {
+    let server = TestServer::with_container(1);
+    let to_come = (time::OffsetDateTime::now_utc().unix_timestamp() + 3600) * 1000;
+    let error = discovery_error(
+        &server,
+        json!({"startFrom": {"kind": "AT", "epochMillis": to_come, "tokens": []}}),
+    );
+    assert_eq!(error.code, Code::ConfigurationInvalid, "{error}");
+    assert!(
+        error
+            .message
+            .contains(&format!("'startFrom.epochMillis': found '{to_come}'")),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_endpoint_that_nobody_serves_is_given_up_after_the_startup_timeout() {
     let server = TestServer::with_container(1);
     let error = discovery_error(
