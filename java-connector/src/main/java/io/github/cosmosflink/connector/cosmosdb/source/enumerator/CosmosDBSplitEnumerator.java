@@ -4,6 +4,7 @@ package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 import io.github.cosmosflink.connector.cosmosdb.source.ChangeFeedConfiguration;
 import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedBackend;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.Shown;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent;
 import java.util.List;
 import javax.annotation.Nullable;
@@ -106,7 +107,7 @@ public final class CosmosDBSplitEnumerator
                             + failure.getMessage(),
                     failure);
         }
-        LOG.info("Discovered {} new feed ranges: {}", found.size(), found);
+        LOG.info("Discovered {} new feed ranges: {}", found.size(), Shown.of(found));
         coordination.discovered(found);
         show();
     }
@@ -129,7 +130,7 @@ public final class CosmosDBSplitEnumerator
 
     @Override
     public void addSplitsBack(List<CosmosDBSplit> splits, int subtask) {
-        LOG.info("Reader {} is reset and gives back {}", subtask, splits);
+        LOG.info("Reader {} is reset and gives back {}", subtask, Shown.of(splits));
         coordination.readerReset(subtask, splits);
         show();
     }

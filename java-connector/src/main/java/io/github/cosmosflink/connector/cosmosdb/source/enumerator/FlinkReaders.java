@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.Shown;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,7 +35,7 @@ final class FlinkReaders implements Readers {
 
     @Override
     public void assign(Map<Integer, List<CosmosDBSplit>> splits) {
-        LOG.info("Assigning {}", splits);
+        splits.forEach((reader, some) -> LOG.info("To reader {}: {}", reader, Shown.of(some)));
         context.assignSplits(new SplitsAssignment<>(splits));
     }
 

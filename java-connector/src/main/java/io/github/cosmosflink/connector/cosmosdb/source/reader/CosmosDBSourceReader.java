@@ -8,6 +8,7 @@ import io.github.cosmosflink.connector.cosmosdb.source.backend.ChangeFeedSession
 import io.github.cosmosflink.connector.cosmosdb.source.metrics.ChangeFeedGauges;
 import io.github.cosmosflink.connector.cosmosdb.source.reader.deserializer.CosmosDBDeserializationSchema;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.Shown;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.io.UncheckedIOException;
 import java.util.Collection;
@@ -226,7 +227,7 @@ public final class CosmosDBSourceReader<T>
 
         @Override
         public void read(List<CosmosDBSplit> splits) {
-            LOG.info("Going on with {}", splits);
+            LOG.info("Going on with {}", Shown.of(splits));
             addSplits(splits);
         }
 

@@ -31,6 +31,6 @@ public final class RangeSplitEvent implements SourceEvent {
 
     @Override
     public String toString() {
-        return "range split: " + parentId + " -> " + children;
+        return "range split: " + parentId + " -> " + Shown.of(children);
     }
 }

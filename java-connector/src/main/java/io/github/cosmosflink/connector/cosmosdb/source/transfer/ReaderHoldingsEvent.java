@@ -2,6 +2,7 @@
 package io.github.cosmosflink.connector.cosmosdb.source.transfer;
 
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.split.Shown;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,9 +61,6 @@ public final class ReaderHoldingsEvent implements SourceEvent {
         }
     }
 
-    /** More would make a log line unreadable. */
-    private static final int MOST_SHOWN = 100;
-
     private final ArrayList<Held> splits;
 
     public ReaderHoldingsEvent(List<Held> splits) {
@@ -75,8 +73,6 @@ public final class ReaderHoldingsEvent implements SourceEvent {
 
     @Override
     public String toString() {
-        return splits.size() <= MOST_SHOWN
-                ? "holdings: " + splits
-                : "holdings: " + splits.size() + " splits";
+        return "holdings: " + Shown.of(splits);
     }
 }
