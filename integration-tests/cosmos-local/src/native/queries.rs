@@ -104,17 +104,7 @@ pub fn items(container: &Container, request: &Request) -> Result<Reply, Reply> {
     let page: Vec<Value> = found.into_iter().skip(offset).take(page_items(request)).collect();
     let end = offset + page.len();
     let more = (end < total).then(|| format!("offset:{end}"));
-    let count = page.len();
-    let text = json!({"_rid": container.rid, "Documents": page, "_count": count}).to_string();
-    Ok(answer(
-        container,
-        request,
-        &scope,
-        text.into_bytes(),
-        count,
-        more,
-        bytes,
-    ))
+    Ok(answer_page(container, request, &scope, &page, more, bytes))
 }
 
 /// Answers a query that filters, sorts and projects; its continuation is good for the children of a partition.
@@ -132,17 +122,20 @@ fn sorted(container: &Container, request: &Request, statement: &Statement) -> Re
     let (documents, bytes) = documents_of(container, request, &scope)?;
     let (page, last) = statement.sorted_page(documents, after.as_ref(), page_items(request));
     let more = last.map(|place| format!("after:{}", URL_SAFE_NO_PAD.encode(json!(place).to_string())));
+    Ok(answer_page(container, request, &scope, &page, more, bytes))
+}
+
+fn answer_page(
+    container: &Container,
+    request: &Request,
+    scope: &Scope,
+    page: &[Value],
+    more: Option<String>,
+    bytes: usize,
+) -> Reply {
     let count = page.len();
     let text = json!({"_rid": container.rid, "Documents": page, "_count": count}).to_string();
-    Ok(answer(
-        container,
-        request,
-        &scope,
-        text.into_bytes(),
-        count,
-        more,
-        bytes,
-    ))
+    answer(container, request, scope, text.into_bytes(), count, more, bytes)
 }
 
 /// All documents of a scope with their numbers, the oldest first, and their bytes.
