@@ -126,7 +126,7 @@ public final class CosmosDBSourceBuilder<T> {
 
     /**
      * Whether feed ranges move between the readers of a running job when some have more to read
-     * than others; off when not set. Without checkpoints, and with a stop position, none ever does.
+     * than others; on when not set. Without checkpoints, and with a stop position, none ever does.
      */
     public CosmosDBSourceBuilder<T> rebalancing(boolean rebalancing) {
         this.rebalancing = rebalancing;

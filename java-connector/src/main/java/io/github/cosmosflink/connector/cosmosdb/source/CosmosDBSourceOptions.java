@@ -76,7 +76,7 @@ public final class CosmosDBSourceOptions {
     public static final ConfigOption<Boolean> REBALANCING =
             ConfigOptions.key("rebalancing")
                     .booleanType()
-                    .defaultValue(false)
+                    .defaultValue(true)
                     .withDescription(
                             "Whether feed ranges move between the readers of a running job that has"
                                     + " checkpoints and no end when some have more to read than others.");

@@ -169,6 +169,44 @@ class RebalancingITCase {
         RunningJob.assertExactlyOnce(output, container);
     }
 
+    /** The savepoint's completion would commit the move while the readers end. */
+    @Test
+    void aJobThatStopsInTheMiddleOfAMove() throws Exception {
+        TestContainer container = ACCOUNT.createContainer(1);
+        container.fill(500, 40);
+        Path output = directory.resolve("output");
+        String savepoint = null;
+
+        try (CapturedLog log = new CapturedLog()) {
+            for (int round = 1; round <= 4; round++) {
+                ReadJob readJob =
+                        new ReadJob(
+                                        container.source().pageSize(50).rebalancing(true).build(),
+                                        output)
+                                .parallelism(3)
+                                .withoutRestarts();
+                RunningJob job =
+                        (savepoint == null ? readJob : readJob.restoredFrom(savepoint)).submit();
+                try (Writer writer = Writer.start(container, 40)) {
+                    writer.awaitRounds(20);
+                    int parked = log.with(PARKED).size();
+                    divideOneOf(container);
+                    Await.until("a parked split", () -> log.with(PARKED).size() > parked);
+                    savepoint = job.stop(directory);
+                }
+            }
+        }
+        RunningJob last =
+                new ReadJob(container.source().pageSize(50).build(), output)
+                        .parallelism(2)
+                        .restoredFrom(savepoint)
+                        .submit();
+        last.awaitAllOf(container);
+        last.stop(directory);
+
+        RunningJob.assertExactlyOnce(output, container);
+    }
+
     @Test
     void switchedOffNothingMoves() throws Exception {
         TestContainer container = ACCOUNT.createContainer(1);

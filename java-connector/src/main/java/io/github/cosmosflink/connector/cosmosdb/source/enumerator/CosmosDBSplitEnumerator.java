@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  *   <li>{@link #addSplitsBack} takes back what a failed reader had not yet in a checkpoint.
  *   <li>{@link #snapshotState} is the coordination's state; before the ranges are known there is no
  *       checkpoint.
- *   <li>{@link #notifyCheckpointComplete} moves splits between readers.
+ *   <li>{@link #notifyCheckpointComplete} moves splits between readers, once a reader reads on.
  * </ol>
  *
  * <p>A state wins over the start options: with one, they are not looked at.

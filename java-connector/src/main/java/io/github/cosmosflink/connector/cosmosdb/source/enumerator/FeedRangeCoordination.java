@@ -9,8 +9,10 @@ import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent.SplitLoad;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferReport;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -27,6 +29,10 @@ import org.apache.flink.api.connector.source.SourceEvent;
  * coordinator's thread.
  *
  * <p>A reader counts as there when it is registered and has said what it holds.
+ *
+ * <p>A stop with savepoint looks like any checkpoint here, and a command to a reader that it has
+ * ended fails the job instead. So between a checkpoint's beginning and the first sign of a reader
+ * that reads on after it, what would make commands is deferred.
  */
 @Internal
 public final class FeedRangeCoordination {
@@ -51,6 +57,27 @@ public final class FeedRangeCoordination {
     private long firstBegun = NONE_BEGUN;
 
     private long lastBegun = NONE_BEGUN;
+
+    /** The last checkpoint that some reader was seen to read on after: it ended nobody. */
+    private long readOnAfter = NONE_BEGUN;
+
+    /** What waits for such a sign after the last checkpoint that has begun, in order. */
+    private final Deque<Deferred> deferred = new ArrayDeque<>();
+
+    private static final class Deferred {
+
+        /** Whose input it is, or {@link #FLINK}. */
+        final int reader;
+
+        final Runnable decision;
+
+        Deferred(int reader, Runnable decision) {
+            this.reader = reader;
+            this.decision = decision;
+        }
+    }
+
+    private static final int FLINK = -1;
 
     private FeedRangeCoordination(
             boolean bounded,
@@ -112,6 +139,7 @@ public final class FeedRangeCoordination {
         heard.remove(reader);
         waiting.remove(reader);
         loads.remove(reader);
+        deferred.removeIf(input -> input.reader == reader);
         transfers.readerReset(reader, readers);
         ranges.readerReset(reader, returned);
     }
@@ -162,23 +190,37 @@ public final class FeedRangeCoordination {
 
     private void load(int reader, ReaderLoadEvent event) {
         loads.put(reader, event);
-        transfers.reads(
-                reader,
-                event.splits().stream().map(SplitLoad::splitId).collect(Collectors.toSet()),
-                readers);
+        Set<String> splits =
+                event.splits().stream().map(SplitLoad::splitId).collect(Collectors.toSet());
+        readOnAfter = Math.max(readOnAfter, event.checkpoint());
+        decide(reader, () -> transfers.reads(reader, splits, readers));
+    }
+
+    /** Takes what waits, and this after it, if commands can be sent now. */
+    private void decide(int reader, Runnable decision) {
+        deferred.add(new Deferred(reader, decision));
+        while (readOnAfter >= lastBegun && !deferred.isEmpty()) {
+            deferred.remove().decision.run();
+        }
     }
 
     private void transfer(int reader, TransferReport report) {
         switch (report.kind()) {
             case WATERMARK_HELD:
-                transfers.watermarkHeld(
-                        reader, report.transfer(), report.highestTimestamp(), readers);
+                decide(
+                        reader,
+                        () ->
+                                transfers.watermarkHeld(
+                                        reader,
+                                        report.transfer(),
+                                        report.highestTimestamp(),
+                                        readers));
                 break;
             case PARKED:
                 transfers.parked(reader, report.split(), lastBegun);
                 break;
             case DECLINED:
-                transfers.declined(reader, report.transfer(), readers);
+                decide(reader, () -> transfers.declined(reader, report.transfer(), readers));
                 break;
             default:
                 throw new IllegalArgumentException("an unknown report: " + report);
@@ -225,6 +267,12 @@ public final class FeedRangeCoordination {
         if (firstBegun == NONE_BEGUN || checkpoint < firstBegun) {
             return; // Late, from before a restore.
         }
+        // A later one says all that an earlier one says.
+        deferred.removeIf(input -> input.reader == FLINK);
+        decide(FLINK, () -> move(checkpoint, mayMove));
+    }
+
+    private void move(long checkpoint, boolean mayMove) {
         transfers.completed(checkpoint, lastBegun, ranges, readers);
         if (rebalancing && mayMove) {
             plan();

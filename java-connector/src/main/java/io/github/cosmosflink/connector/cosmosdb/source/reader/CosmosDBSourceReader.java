@@ -161,13 +161,16 @@ public final class CosmosDBSourceReader<T>
             book.outputsReady();
         }
         InputStatus status = super.pollNext(output);
-        book.letGo();
+        book.polled();
         return status;
     }
 
     @Override
     public List<CosmosDBSplit> snapshotState(long checkpointId) {
-        return book.snapshot(super.snapshotState(checkpointId));
+        List<CosmosDBSplit> splits = book.snapshot(checkpointId, super.snapshotState(checkpointId));
+        // The next poll is wanted also of a reader that has nothing to read.
+        fetcherManager.getQueue().notifyAvailable();
+        return splits;
     }
 
     @Override

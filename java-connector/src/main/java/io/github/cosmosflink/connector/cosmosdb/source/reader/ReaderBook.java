@@ -45,6 +45,8 @@ final class ReaderBook {
         void report(SourceEvent event);
     }
 
+    private static final long NONE = -1;
+
     /** No split's id: Flink never sees an output of this name end. */
     private static final String START = "start of the reader";
 
@@ -82,6 +84,9 @@ final class ReaderBook {
     private final Set<String> outputsTooMany = new HashSet<>();
 
     private long highestOfGone = TransferCommand.NO_TIMESTAMP;
+
+    /** The checkpoint after which the load is still to be reported, or {@link #NONE}. */
+    private long reportAfter = NONE;
 
     ReaderBook(Effects effects) {
         this.effects = effects;
@@ -217,11 +222,24 @@ final class ReaderBook {
         letGo();
     }
 
-    /** Releases the splits that have come far enough; to be called after something was emitted. */
-    void letGo() {
-        if (leaving.isEmpty()) {
-            return;
+    /**
+     * Flink has polled the reader, which it does not do any more once a savepoint is about to end
+     * the job; something may have been emitted.
+     */
+    void polled() {
+        if (!leaving.isEmpty()) {
+            letGo();
         }
+        if (reportAfter != NONE) {
+            List<SplitLoad> loads = new ArrayList<>(states.size());
+            states.values().forEach(state -> loads.add(state.takeLoad()));
+            effects.report(new ReaderLoadEvent(reportAfter, loads, highestTimestamp()));
+            reportAfter = NONE;
+        }
+    }
+
+    /** Releases the splits that have come far enough. */
+    private void letGo() {
         leaving.forEach(
                 (splitId, split) -> {
                     if (!split.released && !split.cancelled && isThere(splitId, split)) {
@@ -319,15 +337,14 @@ final class ReaderBook {
     }
 
     /**
-     * A checkpoint is taken; also tells the enumerator how the splits are getting on.
+     * A checkpoint is taken; with the next poll the enumerator is told how the splits are getting
+     * on.
      *
      * @param read the splits that are read
      * @return these and the parked ones
      */
-    List<CosmosDBSplit> snapshot(List<CosmosDBSplit> read) {
-        List<SplitLoad> loads = new ArrayList<>(states.size());
-        states.values().forEach(state -> loads.add(state.takeLoad()));
-        effects.report(new ReaderLoadEvent(loads, highestTimestamp()));
+    List<CosmosDBSplit> snapshot(long checkpoint, List<CosmosDBSplit> read) {
+        reportAfter = checkpoint;
         List<CosmosDBSplit> all = new ArrayList<>(read);
         all.addAll(parked.values());
         return all;

@@ -8,7 +8,11 @@ import java.util.Objects;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.source.SourceEvent;
 
-/** From a reader to the enumerator, once per checkpoint: how its splits are getting on. */
+/**
+ * From a reader to the enumerator: how its splits are getting on, sent with the first poll after
+ * its part of a checkpoint. It says as much that the reader reads on after that checkpoint: Flink
+ * does not poll readers that a savepoint is about to end.
+ */
 @Internal
 public final class ReaderLoadEvent implements SourceEvent {
 
@@ -59,16 +63,23 @@ public final class ReaderLoadEvent implements SourceEvent {
         }
     }
 
+    private final long checkpoint;
     private final ArrayList<SplitLoad> splits;
     private final long highestTimestamp;
 
     /**
+     * @param checkpoint the last one that the reader took its part of
      * @param highestTimestamp of all records that the reader has emitted since its start, or {@link
      *     TransferCommand#NO_TIMESTAMP}
      */
-    public ReaderLoadEvent(List<SplitLoad> splits, long highestTimestamp) {
+    public ReaderLoadEvent(long checkpoint, List<SplitLoad> splits, long highestTimestamp) {
+        this.checkpoint = checkpoint;
         this.splits = new ArrayList<>(splits);
         this.highestTimestamp = highestTimestamp;
+    }
+
+    public long checkpoint() {
+        return checkpoint;
     }
 
     public List<SplitLoad> splits() {
@@ -81,6 +92,6 @@ public final class ReaderLoadEvent implements SourceEvent {
 
     @Override
     public String toString() {
-        return "load: " + splits;
+        return "load after checkpoint " + checkpoint + ": " + splits;
     }
 }

@@ -67,6 +67,10 @@ class FeedRangeCoordinationTest {
     private final CosmosDBSplit whole = split("w", "[,FF)");
     private final CosmosDBSplit left = split("l", "[,80)");
     private final CosmosDBSplit right = split("r", "[80,FF)");
+    private final SplitLoad[] loadsOfA = {
+        new SplitLoad("l", 3, 4_000, false), new SplitLoad("r", 3, 5_000, false)
+    };
+    private long begun;
     private FeedRangeCoordination coordination = FeedRangeCoordination.fresh(false, true, readers);
 
     private static CosmosDBSplit split(String id, String feedRange) {
@@ -87,7 +91,28 @@ class FeedRangeCoordinationTest {
     }
 
     private void load(int reader, long highest, SplitLoad... splits) {
-        coordination.handle(reader, new ReaderLoadEvent(List.of(splits), highest));
+        coordination.handle(reader, new ReaderLoadEvent(begun, List.of(splits), highest));
+    }
+
+    /** A checkpoint begins; nobody has read on after it yet. */
+    private CosmosDBEnumeratorState begin(long checkpoint) {
+        begun = checkpoint;
+        return coordination.snapshot(checkpoint);
+    }
+
+    /** A checkpoint begins, and one of the readers reads on. */
+    private CosmosDBEnumeratorState pass(long checkpoint) {
+        CosmosDBEnumeratorState state = begin(checkpoint);
+        readOn();
+        return state;
+    }
+
+    private void readOn() {
+        if (registered.contains(A)) {
+            load(A, 5_000, loadsOfA);
+        } else {
+            load(B, NONE);
+        }
     }
 
     /** A reads both halves, B nothing. */
@@ -97,8 +122,7 @@ class FeedRangeCoordinationTest {
         holds(A);
         holds(B);
         coordination.handle(A, new RangeSplitEvent("w", List.of(left, right)));
-        coordination.snapshot(1);
-        load(A, 5_000, new SplitLoad("l", 3, 4_000, false), new SplitLoad("r", 3, 5_000, false));
+        pass(1);
         load(B, NONE);
         sent();
     }
@@ -118,23 +142,70 @@ class FeedRangeCoordinationTest {
 
     private void move() {
         parkAt(NONE);
-        coordination.snapshot(2);
+        pass(2);
         coordination.completed(2, true);
         assertThat(sent()).containsExactly("1 gets [r [80,FF)]", command(A, Kind.DROP_PARKED));
     }
 
     @Test
     void aMoveIsCommittedByACheckpointThatBeganBehindItsReport() {
-        coordination.snapshot(2);
+        pass(2);
         parkAt(2_000);
 
         coordination.completed(2, true);
         assertThat(sent()).as("2 began before").isEmpty();
-        coordination.snapshot(3);
+        pass(3);
         coordination.completed(3, true);
 
         assertThat(sent()).containsExactly("1 gets [r [80,FF)]", command(A, Kind.DROP_PARKED));
         assertThat(coordination.movedCount()).isEqualTo(1);
+    }
+
+    @Test
+    void nothingIsSentUntilAReaderReadsOnAfterACheckpoint() {
+        parkAt(NONE);
+        begin(2);
+        coordination.completed(2, true);
+        assertThat(sent()).as("2 may be the end of the job").isEmpty();
+
+        begun = 1;
+        readOn();
+        assertThat(sent()).as("said before 2").isEmpty();
+        begun = 2;
+        readOn();
+
+        assertThat(sent()).containsExactly("1 gets [r [80,FF)]", command(A, Kind.DROP_PARKED));
+    }
+
+    @Test
+    void reportsWaitAsWell() {
+        coordination.completed(1, true);
+        sent();
+        begin(2);
+
+        coordination.handle(B, TransferReport.watermarkHeld(1, NONE));
+        assertThat(sent()).isEmpty();
+        readOn();
+
+        assertThat(sent()).containsExactly("0 " + TransferCommand.release(1, "r", NONE));
+    }
+
+    @Test
+    void whatAReaderSaidBeforeItsResetIsForgotten() {
+        coordination.completed(1, true);
+        sent();
+        begin(2);
+        coordination.handle(A, TransferReport.declined(1));
+        coordination.handle(B, TransferReport.watermarkHeld(1, NONE));
+        registered.remove(B);
+        coordination.readerReset(B, List.of());
+        registered.add(B);
+        holds(B);
+        sent();
+
+        readOn();
+
+        assertThat(sent()).isEmpty();
     }
 
     @Test
@@ -154,10 +225,10 @@ class FeedRangeCoordinationTest {
     @Test
     void aMoveIsForgottenWithACheckpointThatBeganBehindIt() {
         move();
-        assertThat(coordination.snapshot(3).moves()).containsExactly(new Move("r", 1));
+        assertThat(pass(3).moves()).containsExactly(new Move("r", 1));
         coordination.completed(3, true);
-        assertThat(coordination.snapshot(4).moves()).isEmpty();
-        assertThat(coordination.snapshot(5).lastTransfer()).isEqualTo(1);
+        assertThat(pass(4).moves()).isEmpty();
+        assertThat(pass(5).lastTransfer()).isEqualTo(1);
     }
 
     @Test
@@ -165,9 +236,9 @@ class FeedRangeCoordinationTest {
         move();
         registered.remove(A);
         coordination.readerReset(A, List.of());
-        coordination.snapshot(3);
+        pass(3);
         coordination.completed(3, true);
-        assertThat(coordination.snapshot(4).moves()).hasSize(1);
+        assertThat(pass(4).moves()).hasSize(1);
 
         registered.add(A);
         holds(A, left, right.parkedFor(1));
@@ -177,15 +248,15 @@ class FeedRangeCoordinationTest {
                         command(A, Kind.DROP_HOLD),
                         A + " " + TransferCommand.goOn());
         coordination.completed(4, true);
-        assertThat(coordination.snapshot(5).moves()).as("4 may have the copy").hasSize(1);
+        assertThat(pass(5).moves()).as("4 may have the copy").hasSize(1);
         coordination.completed(5, true);
-        assertThat(coordination.snapshot(6).moves()).isEmpty();
+        assertThat(pass(6).moves()).isEmpty();
     }
 
     @Test
     void aRestoredMoveDropsTheCopyWhereverItIs() {
         move();
-        CosmosDBEnumeratorState state = coordination.snapshot(3);
+        CosmosDBEnumeratorState state = pass(3);
         coordination = FeedRangeCoordination.restored(false, true, readers, state);
         coordination.discovered(List.of());
 
@@ -202,8 +273,7 @@ class FeedRangeCoordinationTest {
     @Test
     void aCopyWithoutAMoveIsResumed() {
         parkAt(NONE);
-        coordination =
-                FeedRangeCoordination.restored(false, true, readers, coordination.snapshot(2));
+        coordination = FeedRangeCoordination.restored(false, true, readers, pass(2));
         coordination.discovered(List.of());
 
         holds(B, right.parkedFor(1));
@@ -218,7 +288,7 @@ class FeedRangeCoordinationTest {
         coordination.readerReset(A, List.of());
         assertThat(sent()).containsExactly(command(B, Kind.DROP_HOLD));
 
-        coordination.snapshot(2);
+        pass(2);
         coordination.completed(2, true);
         assertThat(sent()).isEmpty();
         assertThat(coordination.cancelledCount()).isEqualTo(1);
@@ -236,7 +306,7 @@ class FeedRangeCoordinationTest {
     @Test
     void aReceiverThatIsNotThereAtTheCommitCancels() {
         parkAt(NONE);
-        coordination.snapshot(2);
+        pass(2);
         registered.remove(B);
         coordination.completed(2, true);
 
@@ -259,7 +329,7 @@ class FeedRangeCoordinationTest {
         coordination.completed(1, true);
         sent();
         for (int checkpoint = 2; checkpoint < 2 + TransferLedger.PATIENCE; checkpoint++) {
-            coordination.snapshot(checkpoint);
+            pass(checkpoint);
             assertThat(sent()).isEmpty();
             coordination.completed(checkpoint, true);
         }
@@ -273,18 +343,17 @@ class FeedRangeCoordinationTest {
     @Test
     void aLateNotificationOfAnEarlierLifeIsIgnored() {
         move();
-        coordination =
-                FeedRangeCoordination.restored(false, true, readers, coordination.snapshot(3));
+        coordination = FeedRangeCoordination.restored(false, true, readers, pass(3));
         coordination.discovered(List.of());
         holds(A, left);
         holds(B, right);
         coordination.completed(2, true);
-        coordination.snapshot(4);
+        pass(4);
         coordination.completed(3, true);
 
-        assertThat(coordination.snapshot(5).moves()).hasSize(1);
+        assertThat(pass(5).moves()).hasSize(1);
         coordination.completed(4, true);
-        assertThat(coordination.snapshot(6).moves()).isEmpty();
+        assertThat(pass(6).moves()).isEmpty();
     }
 
     @Test

@@ -40,7 +40,7 @@ class RebalancePlannerTest {
             ids.add(split.splitId());
             highest = Math.max(highest, split.lastTimestamp());
         }
-        loads.put(splits.size(), new ReaderLoadEvent(List.of(reads), highest));
+        loads.put(splits.size(), new ReaderLoadEvent(1, List.of(reads), highest));
         splits.add(ids);
     }
 

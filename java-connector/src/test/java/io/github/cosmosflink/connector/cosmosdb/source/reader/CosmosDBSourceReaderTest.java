@@ -15,6 +15,7 @@ import io.github.cosmosflink.connector.cosmosdb.source.split.RangeSplitEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.FeedModel;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.RecordingOutput;
 import io.github.cosmosflink.connector.cosmosdb.source.testing.ScriptedSession;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -309,6 +310,23 @@ class CosmosDBSourceReaderTest {
         while (output.records().size() < records) {
             turn();
         }
+    }
+
+    @Test
+    void aCheckpointMakesAnIdleReaderReportItsLoad() throws Exception {
+        session.bounded(false);
+        assign(model.root("a").group("a1"));
+        turn();
+        while (session.livePages() > 0 || reader.isAvailable().isDone()) {
+            reader.pollNext(output);
+        }
+
+        reader.snapshotState(5);
+
+        assertThat(reader.isAvailable()).isDone();
+        assertThat(sent(ReaderLoadEvent.class)).noneMatch(load -> load.checkpoint() == 5);
+        reader.pollNext(output);
+        assertThat(sent(ReaderLoadEvent.class)).last().matches(load -> load.checkpoint() == 5);
     }
 
     /** A poll that finds nothing is where Flink's own manager ends an idle fetcher. */

@@ -97,9 +97,24 @@ class ReaderBookTest {
     }
 
     private List<CosmosDBSplit> snapshot(CosmosDBSplit... read) {
-        List<CosmosDBSplit> all = book.snapshot(List.of(read));
+        List<CosmosDBSplit> all = book.snapshot(1, List.of(read));
         done();
         return all;
+    }
+
+    @Test
+    void theFirstPollAfterACheckpointReportsTheLoad() {
+        reading();
+        book.polled();
+        assertThat(done()).as("nothing to report").isEmpty();
+
+        book.snapshot(7, List.of(split));
+        assertThat(done()).as("the checkpoint may end the job").isEmpty();
+        book.polled();
+
+        assertThat(done()).containsExactly("reports load after checkpoint 7: [s 0]");
+        book.polled();
+        assertThat(done()).isEmpty();
     }
 
     @Test
@@ -168,14 +183,14 @@ class ReaderBookTest {
     void itIsReleasedWhenItHasComeAsFarAsTheReceiver() {
         CosmosDBSplitState state = reading();
         book.command(TransferCommand.release(1, "s", 5_000));
-        book.letGo();
+        book.polled();
         state.goneOn(4_999);
-        book.letGo();
+        book.polled();
         assertThat(done()).isEmpty();
 
         state.goneOn(5_000);
-        book.letGo();
-        book.letGo();
+        book.polled();
+        book.polled();
 
         assertThat(done()).containsExactly("releases s");
     }
@@ -186,7 +201,7 @@ class ReaderBookTest {
         book.command(TransferCommand.release(1, "s", 5_000));
         command(Kind.RESUME, 1);
         state.goneOn(5_000);
-        book.letGo();
+        book.polled();
 
         assertThat(done()).isEmpty();
     }
@@ -203,7 +218,7 @@ class ReaderBookTest {
         end(SplitEnds.End.RELEASED);
 
         assertThat(done()).containsExactly("reads [s [,FF)]");
-        book.letGo();
+        book.polled();
         assertThat(done()).as("still at 1000").isEmpty();
     }
 

@@ -154,7 +154,7 @@ public final class SimulatedReader {
             book.outputsReady();
         }
         boolean found = pollNext();
-        book.letGo();
+        book.polled();
         return found;
     }
 
@@ -201,12 +201,12 @@ public final class SimulatedReader {
         return false;
     }
 
-    public List<CosmosDBSplit> snapshot() throws Exception {
+    public List<CosmosDBSplit> snapshot(long checkpoint) throws Exception {
         List<CosmosDBSplit> read = new ArrayList<>();
         for (CosmosDBSplitState state : states.values()) {
             read.add(state.toSplit());
         }
-        return book.snapshot(read);
+        return book.snapshot(checkpoint, read);
     }
 
     /** Whether a bounded reader has come to its end. */

@@ -2,19 +2,13 @@
 package io.github.cosmosflink.connector.cosmosdb.source.simulation;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
-import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
-import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorStateSerializer;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.FeedRangeCoordination;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.Readers;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
-import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplitSerializer;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +16,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import org.apache.flink.api.connector.source.SourceEvent;
-import org.apache.flink.api.connector.source.SplitsAssignment;
 import org.apache.flink.runtime.source.coordinator.SplitAssignmentTracker;
 
 /**
@@ -36,34 +29,6 @@ import org.apache.flink.runtime.source.coordinator.SplitAssignmentTracker;
  * readers' those of the shipped reader classes.
  */
 final class ModelJob {
-
-    private static final int STATE_VERSION = 1;
-
-    /** A completed checkpoint; the readers' states by the parallelism they are dealt for. */
-    private static final class Completed {
-
-        final long id;
-        final byte[] coordinator;
-        final List<List<byte[]>> readers;
-
-        Completed(long id, byte[] coordinator, List<List<byte[]>> readers) {
-            this.id = id;
-            this.coordinator = coordinator;
-            this.readers = readers;
-        }
-    }
-
-    private static final class Pending {
-
-        final long id;
-        byte[] coordinator;
-        boolean sent;
-        final Map<Integer, List<byte[]>> readers = new HashMap<>();
-
-        Pending(long id) {
-            this.id = id;
-        }
-    }
 
     private final Random random;
     private final ModelContainer container;
@@ -88,13 +53,18 @@ final class ModelJob {
     /** The tasks that the coordinator knows of. */
     private Map<Integer, ModelTask> registered;
 
-    private final TreeMap<Long, Pending> pending = new TreeMap<>();
+    private final TreeMap<Long, ModelCheckpoint> pending = new TreeMap<>();
 
     /** Completed checkpoints that the coordinator has not been told of. */
     private final Deque<Long> notifications = new ArrayDeque<>();
 
-    private Completed last;
+    private ModelCheckpoint.Completed last;
     private long nextCheckpoint = 1;
+
+    /** Whether a savepoint is under way that will end the job. */
+    private boolean isStopping;
+
+    private boolean hasStopped;
 
     ModelJob(
             Random random,
@@ -117,13 +87,18 @@ final class ModelJob {
         registered = new TreeMap<>();
         tracker = new SplitAssignmentTracker<>();
         pending.clear();
+        isStopping = false;
+        hasStopped = false;
         boolean bounded = endLsn != Long.MAX_VALUE;
-        Readers readers = new Gateways(registered, tracker, parallelism);
+        Readers readers = new ModelGateways(registered, tracker, parallelism);
         coordination =
                 last == null
                         ? FeedRangeCoordination.fresh(bounded, rebalancing, readers)
                         : FeedRangeCoordination.restored(
-                                bounded, rebalancing, readers, enumeratorState(last.coordinator));
+                                bounded,
+                                rebalancing,
+                                readers,
+                                StateBytes.enumeratorState(last.coordinator));
         List<SplitSnapshot> known = new ArrayList<>();
         coordination.discoveredRanges().forEach(split -> known.add(split.toSnapshot()));
         List<CosmosDBSplit> found = new ArrayList<>();
@@ -149,74 +124,9 @@ final class ModelJob {
         ModelTask task = new ModelTask(index, session());
         tasks[index] = task;
         down[index] = false;
-        List<CosmosDBSplit> restored = new ArrayList<>();
-        if (last != null) {
-            last.readers.get(index).forEach(bytes -> restored.add(split(bytes)));
-        }
         task.outbox.add(ModelTask.REGISTRATION);
-        task.reader.open(restored);
+        task.reader.open(last == null ? List.of() : StateBytes.splits(last.readers.get(index)));
     }
-
-    // The job manager's way to the readers.
-
-    private static final class Gateways implements Readers {
-
-        private final Map<Integer, ModelTask> registered;
-        private final SplitAssignmentTracker<CosmosDBSplit> tracker;
-        private final int parallelism;
-
-        Gateways(
-                Map<Integer, ModelTask> registered,
-                SplitAssignmentTracker<CosmosDBSplit> tracker,
-                int parallelism) {
-            this.registered = registered;
-            this.tracker = tracker;
-            this.parallelism = parallelism;
-        }
-
-        @Override
-        public Set<Integer> registered() {
-            return registered.keySet();
-        }
-
-        @Override
-        public int parallelism() {
-            return parallelism;
-        }
-
-        private ModelTask task(int reader) {
-            ModelTask task = registered.get(reader);
-            if (task == null) {
-                throw new IllegalStateException("reader " + reader + " is not registered");
-            }
-            return task;
-        }
-
-        @Override
-        public void assign(Map<Integer, List<CosmosDBSplit>> splits) {
-            splits.keySet().forEach(this::task);
-            tracker.recordSplitAssignment(new SplitsAssignment<>(splits));
-            splits.forEach((reader, assigned) -> task(reader).send(serialized(assigned)));
-        }
-
-        @Override
-        public void send(int reader, SourceEvent event) {
-            task(reader).send(event);
-        }
-
-        @Override
-        public void noMoreSplits(int reader) {
-            task(reader).send(NO_MORE_SPLITS);
-        }
-
-        private static List<byte[]> serialized(List<CosmosDBSplit> splits) {
-            List<byte[]> bytes = new ArrayList<>();
-            splits.forEach(split -> bytes.add(ModelJob.bytes(split)));
-            return bytes;
-        }
-    }
-
-    private static final Object NO_MORE_SPLITS = "no more splits";
 
     // Steps of a task.
 
@@ -239,7 +149,7 @@ final class ModelJob {
     /** The task's turn to emit. */
     boolean poll(int index) throws Exception {
         ModelTask task = task(index);
-        return task != null && task.reader.poll();
+        return task != null && !task.stopped && task.reader.poll();
     }
 
     void emitWatermark(int index) {
@@ -260,10 +170,8 @@ final class ModelJob {
         if (mail instanceof ModelTask.Barrier) {
             snapshot(task, ((ModelTask.Barrier) mail).checkpoint);
         } else if (mail instanceof List) {
-            List<CosmosDBSplit> splits = new ArrayList<>();
-            ((List<byte[]>) mail).forEach(bytes -> splits.add(split(bytes)));
-            task.reader.addSplits(splits);
-        } else if (mail == NO_MORE_SPLITS) {
+            task.reader.addSplits(StateBytes.splits((List<byte[]>) mail));
+        } else if (mail == ModelGateways.NO_MORE_SPLITS) {
             task.reader.noMoreSplits();
         } else {
             task.reader.handle((SourceEvent) mail);
@@ -271,11 +179,16 @@ final class ModelJob {
         return true;
     }
 
-    private static void snapshot(ModelTask task, long checkpoint) throws Exception {
-        List<byte[]> splits = new ArrayList<>();
-        for (CosmosDBSplit split : task.reader.snapshot()) {
-            splits.add(bytes(split));
+    private void snapshot(ModelTask task, long checkpoint) throws Exception {
+        if (isStopping) {
+            ModelCheckpoint end = pending.get(checkpoint);
+            if (end == null) {
+                return; // Given up; a task that had stopped for it would fail.
+            }
+            // Flink stops the source before it takes its snapshot.
+            task.stopped |= end.ends;
         }
+        List<byte[]> splits = StateBytes.of(task.reader.snapshot(checkpoint));
         task.closeTransaction(checkpoint);
         task.outbox.add(checkpoint);
         task.outbox.add(new ModelTask.Acknowledgement(checkpoint, splits));
@@ -290,7 +203,7 @@ final class ModelJob {
         if (task != null && ModelTask.isEvent(task.mailbox.peekLast())) {
             task.mailbox.removeLast();
             task.lostEvent = true;
-            for (Pending checkpoint : new ArrayList<>(pending.values())) {
+            for (ModelCheckpoint checkpoint : new ArrayList<>(pending.values())) {
                 if (!checkpoint.sent) {
                     abort(checkpoint.id);
                 }
@@ -327,6 +240,7 @@ final class ModelJob {
                             registered.put(index, task);
                         } else {
                             coordination.handle(index, (SourceEvent) event);
+                            task.isHeard = true;
                         }
                     });
         }
@@ -347,6 +261,27 @@ final class ModelJob {
 
     /** Begins a checkpoint, if Flink would. */
     void trigger() {
+        trigger(false);
+    }
+
+    /**
+     * Begins the savepoint that ends the job; no other checkpoint begins behind it. Flink begins
+     * checkpoints when it has heard that all tasks are running, which they say after their first
+     * event; only here that is needed.
+     */
+    void stop() {
+        for (ModelTask task : tasks) {
+            if (!task.isHeard) {
+                return;
+            }
+        }
+        trigger(true);
+    }
+
+    private void trigger(boolean ends) {
+        if (isStopping || hasStopped) {
+            return;
+        }
         for (int i = 0; i < parallelism; i++) {
             if (down[i] || tasks[i].lostEvent) {
                 return;
@@ -355,14 +290,15 @@ final class ModelJob {
         if (coordination.discoveredRanges().isEmpty() || pending.size() > 1) {
             return;
         }
-        Pending checkpoint = new Pending(nextCheckpoint++);
+        ModelCheckpoint checkpoint = new ModelCheckpoint(nextCheckpoint++, ends);
+        isStopping = ends;
         pending.put(checkpoint.id, checkpoint);
         for (ModelTask task : tasks) {
             task.mark(checkpoint.id);
         }
         loop.add(
                 () -> {
-                    checkpoint.coordinator = bytes(coordination.snapshot(checkpoint.id));
+                    checkpoint.coordinator = StateBytes.of(coordination.snapshot(checkpoint.id));
                     try {
                         tracker.onCheckpoint(checkpoint.id);
                     } catch (Exception e) {
@@ -379,7 +315,7 @@ final class ModelJob {
      * before has got to them.
      */
     private void sendBarriers() {
-        for (Pending checkpoint : pending.values()) {
+        for (ModelCheckpoint checkpoint : pending.values()) {
             if (!checkpoint.sent && checkpoint.coordinator != null) {
                 for (ModelTask task : tasks) {
                     if (task.isHeldUpBefore(checkpoint.id)) {
@@ -395,22 +331,18 @@ final class ModelJob {
     }
 
     private void acknowledge(int index, ModelTask.Acknowledgement acknowledgement) {
-        Pending checkpoint = pending.get(acknowledgement.checkpoint);
+        ModelCheckpoint checkpoint = pending.get(acknowledgement.checkpoint);
         if (checkpoint == null) {
             return;
         }
-        checkpoint.readers.put(index, acknowledgement.splits);
-        if (checkpoint.readers.size() == parallelism) {
+        checkpoint.acknowledged(index, acknowledgement.splits);
+        if (checkpoint.isAcknowledgedBy(parallelism)) {
             complete(checkpoint);
         }
     }
 
-    private void complete(Pending checkpoint) {
-        List<List<byte[]>> readers = new ArrayList<>();
-        for (int i = 0; i < parallelism; i++) {
-            readers.add(checkpoint.readers.get(i));
-        }
-        last = new Completed(checkpoint.id, checkpoint.coordinator, readers);
+    private void complete(ModelCheckpoint checkpoint) {
+        last = checkpoint.complete();
         List<ModelTask> order = new ArrayList<>(List.of(tasks));
         Collections.shuffle(order, random);
         order.forEach(task -> task.commit(checkpoint.id, committed));
@@ -418,6 +350,13 @@ final class ModelJob {
         new ArrayList<>(pending.headMap(checkpoint.id).keySet()).forEach(this::abort);
         for (ModelTask task : tasks) {
             task.open(checkpoint.id);
+        }
+        if (checkpoint.ends) {
+            isStopping = false;
+            hasStopped = true;
+            for (ModelTask task : tasks) {
+                task.ended = true;
+            }
         }
         // The notification is best effort: it may be lost, or overtaken by what happens meanwhile.
         int fate = chaos ? random.nextInt(6) : 1;
@@ -449,7 +388,13 @@ final class ModelJob {
     }
 
     private void abort(long checkpoint) {
-        pending.remove(checkpoint);
+        if (pending.remove(checkpoint).ends) {
+            isStopping = false;
+            for (ModelTask task : tasks) {
+                // A source that has stopped does not start again: Flink fails its task.
+                task.doomed |= task.stopped;
+            }
+        }
         for (ModelTask task : tasks) {
             task.open(checkpoint);
         }
@@ -457,7 +402,7 @@ final class ModelJob {
 
     /** A task dies; the coordinator hears of it. */
     void fail(int index) {
-        if (down[index]) {
+        if (down[index] || hasStopped) {
             return;
         }
         down[index] = true;
@@ -469,7 +414,7 @@ final class ModelJob {
 
     /** A dead task comes back with what it had in the last completed checkpoint. */
     void restart(int index) {
-        if (!down[index]) {
+        if (!down[index] || hasStopped) {
             return;
         }
         long restored = last == null ? -1 : last.id;
@@ -489,20 +434,17 @@ final class ModelJob {
 
     /** The job dies and comes back from its last completed checkpoint. */
     void restartAll(int newParallelism) {
-        if (last != null && newParallelism != parallelism) {
-            List<byte[]> all = new ArrayList<>();
-            last.readers.forEach(all::addAll);
-            Collections.shuffle(all, random);
-            List<List<byte[]>> dealt = new ArrayList<>();
-            for (int i = 0; i < newParallelism; i++) {
-                dealt.add(new ArrayList<>());
-            }
-            for (int i = 0; i < all.size(); i++) {
-                dealt.get(i % newParallelism).add(all.get(i));
-            }
-            last = new Completed(last.id, last.coordinator, dealt);
+        if (last != null) {
+            last = last.dealtFor(newParallelism, random);
         }
         start(newParallelism);
+    }
+
+    /**
+     * Whether the job has ended behind a savepoint; then it is for the caller to start it again.
+     */
+    boolean hasStopped() {
+        return hasStopped;
     }
 
     private boolean chaos = true;
@@ -548,39 +490,5 @@ final class ModelJob {
             }
         }
         return holds;
-    }
-
-    // State is what its bytes say.
-
-    private static byte[] bytes(CosmosDBSplit split) {
-        try {
-            return CosmosDBSplitSerializer.INSTANCE.serialize(split);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static CosmosDBSplit split(byte[] bytes) {
-        try {
-            return CosmosDBSplitSerializer.INSTANCE.deserialize(STATE_VERSION, bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static byte[] bytes(CosmosDBEnumeratorState state) {
-        try {
-            return CosmosDBEnumeratorStateSerializer.INSTANCE.serialize(state);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static CosmosDBEnumeratorState enumeratorState(byte[] bytes) {
-        try {
-            return CosmosDBEnumeratorStateSerializer.INSTANCE.deserialize(STATE_VERSION, bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

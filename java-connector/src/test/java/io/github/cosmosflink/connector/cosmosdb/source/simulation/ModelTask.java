@@ -66,6 +66,15 @@ final class ModelTask {
     /** An event of it got lost: it will fail. */
     boolean doomed;
 
+    /** The coordinator has taken an event of it. */
+    boolean isHeard;
+
+    /** It emits no more: a savepoint is about to end the job. */
+    boolean stopped;
+
+    /** The job has ended; Flink fails it when an event comes to this task now. */
+    boolean ended;
+
     ModelTask(int index, ModelSession session) {
         this.index = index;
         this.output = new ModelOutput(record -> written.add(record));
@@ -73,6 +82,9 @@ final class ModelTask {
     }
 
     void send(Object event) {
+        if (ended) {
+            throw new IllegalStateException("to a reader that ends: " + event);
+        }
         if (kept.isEmpty()) {
             mailbox.add(event);
         } else {

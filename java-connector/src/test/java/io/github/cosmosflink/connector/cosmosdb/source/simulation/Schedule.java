@@ -105,6 +105,9 @@ final class Schedule {
     }
 
     private void step() throws Exception {
+        if (job.hasStopped() && random.nextInt(6) == 0) {
+            startAgain();
+        }
         int reader = random.nextInt(job.parallelism());
         switch (random.nextInt(26)) {
             case 0:
@@ -172,6 +175,11 @@ final class Schedule {
         }
     }
 
+    /** After a stop with savepoint. */
+    private void startAgain() {
+        job.restartAll(1 + random.nextInt(MOST_PARALLELISM));
+    }
+
     private void recover(int reader) {
         if (job.isFailing(reader)) {
             job.fail(reader);
@@ -180,11 +188,11 @@ final class Schedule {
     }
 
     private void trouble(int reader) throws Exception {
-        if (failuresLeft == 0) {
+        if (failuresLeft == 0 || job.hasStopped()) {
             return;
         }
         failuresLeft--;
-        switch (random.nextInt(8)) {
+        switch (random.nextInt(10)) {
             case 0:
                 job.loseMail(reader);
                 break;
@@ -197,6 +205,9 @@ final class Schedule {
             case 3:
                 job.restartAll(1 + random.nextInt(MOST_PARALLELISM));
                 break;
+            case 4:
+                job.stop();
+                break;
             default:
                 failAlone(reader);
         }
@@ -204,7 +215,7 @@ final class Schedule {
 
     private void failAlone(int reader) throws Exception {
         job.fail(reader);
-        if (random.nextBoolean()) {
+        if (random.nextInt(3) == 0) {
             return;
         }
         job.restart(reader);
@@ -250,6 +261,10 @@ final class Schedule {
     /** Everybody's turn, and perhaps a checkpoint. */
     private void round(boolean checkpoint) throws Exception {
         drain();
+        if (job.hasStopped()) {
+            startAgain();
+            drain();
+        }
         for (int reader = 0; reader < job.parallelism(); reader++) {
             for (int i = 0; i < 3; i++) {
                 job.fetch(reader);
