@@ -84,6 +84,20 @@ class LocalServer:
         """Answers so much later from now on."""
         call("POST", self.admin + "latency", {"millis": millis})
 
+    def restart(self, seconds):
+        """Lets all connections go and refuses new ones for a while; what a durable service keeps is kept. Returns when it
+        is back."""
+        call("POST", self.admin + "restart", {"awayMillis": round(seconds * 1000)})
+
+        def is_back():
+            self._process.check()
+            try:
+                return call("GET", self.admin + "health")
+            except OSError:
+                return None
+
+        wait_for("the local server to be back", is_back, seconds + START_SECONDS)
+
     def freeze(self, seconds):
         """Stops the process for a while: connections stay, nothing is answered."""
         self._process.freeze(seconds)

@@ -57,15 +57,15 @@ class Deck:
 
 
 class ServiceTormentor(threading.Thread):
-    """Splits, merges, throttles, breaks connections and stops answering, until it is told to end."""
+    """Splits, merges, throttles, breaks connections, stops answering and restarts, until it is told to end."""
 
     MOST_PARTITIONS = 10
     PAUSE_SECONDS = (1.0, 6.0)
     DECK = (
         ["split"] * 4
         + ["merge"] * 3
-        + ["nested_split", "split_many", "throttle", "throttle", "reset", "reset", "truncate", "unavailable"]
-        + ["late_answers", "latency", "refuse", "freeze", "lost_partitions"]
+        + ["nested_split", "split_many", "throttle", "throttle", "reset", "reset", "truncate", "wrong_length"]
+        + ["unavailable", "late_answers", "latency", "refuse", "freeze", "restart", "restart", "lost_partitions"]
     )
 
     def __init__(self, server, container, seed, journal, merges_file):
@@ -73,7 +73,8 @@ class ServiceTormentor(threading.Thread):
         self._server = server
         self._container = container
         self._dice = random.Random(f"service {seed}")
-        self._deck = Deck(self._dice, "split", ["split", "split", "merge", "throttle", "reset", "freeze"], self.DECK)
+        demanded = ["split", "split", "merge", "restart", "throttle", "reset", "freeze"]
+        self._deck = Deck(self._dice, "split", demanded, self.DECK)
         self._journal = journal
         self._merges = open(merges_file, "w", buffering=1)
         self._end = threading.Event()
@@ -165,6 +166,11 @@ class ServiceTormentor(threading.Thread):
     def truncate(self):
         self._fault("truncate", operation="changefeed", kind="truncate", count=self._dice.randint(1, 6))
 
+    def wrong_length(self):
+        """An answer announces more than it has, or has only half and says that this is all."""
+        kind = self._dice.choice(["long", "short"])
+        self._fault("wrong_length", operation="changefeed", kind=kind, count=self._dice.randint(1, 6))
+
     def unavailable(self):
         status = self._dice.choice([503, 500, 408])
         self._storm("unavailable", operation="any", kind="status", status=status)
@@ -189,10 +195,16 @@ class ServiceTormentor(threading.Thread):
         self._server.latency(0)
 
     def freeze(self):
-        """What a server that is away for seconds looks like. It keeps all in memory, so it cannot be started anew."""
+        """A server that is busy with something else: connections stay, nothing is answered."""
         seconds = self._dice.uniform(1, 7)
         self._journal.note("freeze", seconds=round(seconds, 1))
         self._server.freeze(seconds)
+
+    def restart(self):
+        """Connections are reset, connecting is refused for a while, and then all is as before."""
+        seconds = self._dice.uniform(1, 5)
+        self._server.restart(seconds)
+        self._journal.note("server_restart", seconds=round(seconds, 1))
 
 
 class ClusterTormentor:

@@ -2,7 +2,9 @@
 
 //! The administrative interface under `/_admin/`.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -15,6 +17,7 @@ use crate::faults::Fault;
 use crate::operation::segments;
 use crate::regions::Failover;
 use crate::reply::Reply;
+use crate::restart::RestartSpec;
 use crate::shell::Shell;
 
 /// What the path of the interface begins with.
@@ -27,8 +30,15 @@ struct Latency {
 }
 
 /// Answers a request to the interface.
-pub async fn handle(shell: &Shell, method: &Method, path: &str, query: &str, body: &Bytes) -> Response {
-    match respond(shell, method, path, query, body).await {
+pub async fn handle(
+    shell: &Shell,
+    peer: SocketAddr,
+    method: &Method,
+    path: &str,
+    query: &str,
+    body: &Bytes,
+) -> Response {
+    match respond(shell, peer, method, path, query, body).await {
         Ok(reply) => reply.build(),
         Err(error) => {
             shell
@@ -39,7 +49,14 @@ pub async fn handle(shell: &Shell, method: &Method, path: &str, query: &str, bod
     }
 }
 
-async fn respond(shell: &Shell, method: &Method, path: &str, query: &str, body: &Bytes) -> Result<Reply, AdminError> {
+async fn respond(
+    shell: &Shell,
+    peer: SocketAddr,
+    method: &Method,
+    path: &str,
+    query: &str,
+    body: &Bytes,
+) -> Result<Reply, AdminError> {
     let path = segments(path);
     let names: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
     let engine = &shell.engine;
@@ -101,6 +118,17 @@ async fn respond(shell: &Shell, method: &Method, path: &str, query: &str, body: 
             engine.set_lag(shell.regions.lag())?;
             shell.log.line(format_args!("writes moved to {to}"));
             Ok(json_reply(shell.describe_regions()))
+        }
+        ("POST", ["restart"]) => {
+            let spec: RestartSpec = parse(body)?;
+            spec.check().map_err(|message| AdminError::new(400, message))?;
+            let millis = spec.away_millis;
+            shell
+                .log
+                .line(format_args!("going away for {millis} ms, all connections end"));
+            shell.restarts.begin(Duration::from_millis(millis), peer).await;
+            // The last answer of the connection, which then ends in good order.
+            Ok(json_reply(json!({"awayMillis": millis})).header("connection", "close"))
         }
         ("POST", ["latency"]) => {
             let Latency { millis } = parse(body)?;

@@ -1,40 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Sockets: listens in each region and takes connections off the wire.
+//! The server: binds an address for each region, and ends what it began.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::auth::AccountKey;
-use crate::connection::{Cutter, Socket};
 use crate::engine::Engine;
 use crate::faults::Faults;
+use crate::listening::listen;
 use crate::log::Log;
 use crate::regions::{self, Regions};
 use crate::request_log::RequestLog;
-use crate::shell::{Entrance, Shell, serve};
+use crate::restart::Restarts;
+use crate::shell::Shell;
 use crate::tls;
-
-/// HTTP/2 windows and frames large enough that a page of 4 MB flows without stalls.
-const HTTP2_WINDOW: u32 = 8 * 1024 * 1024;
-/// Largest HTTP/2 frame.
-const HTTP2_FRAME: u32 = 1024 * 1024;
-
-/// Most bytes of headers: session tokens of a container grow with its partitions.
-const HTTP2_HEADERS: u32 = 256 * 1024;
 
 /// How to start a server. It holds the key, so it is not for printing.
 pub struct Options {
@@ -114,6 +101,7 @@ impl Server {
             requests: RequestLog::default(),
             latency_millis: AtomicU64::new(0),
             regions: Regions::new(regions),
+            restarts: Restarts::default(),
             log: options.log,
             key,
             scheme,
@@ -124,7 +112,7 @@ impl Server {
         let accepting = listeners
             .into_iter()
             .enumerate()
-            .map(|(region, listener)| tokio::spawn(accept(listener, region, acceptor.clone(), Arc::clone(&shell))))
+            .map(|(region, listener)| tokio::spawn(listen(listener, region, acceptor.clone(), Arc::clone(&shell))))
             .collect();
         Ok(Self {
             address,
@@ -194,71 +182,4 @@ fn reachable(listener: &TcpListener) -> io::Result<SocketAddr> {
         });
     }
     Ok(address)
-}
-
-async fn accept(listener: TcpListener, region: usize, tls: Option<TlsAcceptor>, shell: Arc<Shell>) {
-    // Connections belong to this task, so that they end with it.
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    shell.log.line(format_args!("accept failed: {error}"));
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            Some(_) = connections.join_next() => continue,
-        };
-        let shell = Arc::clone(&shell);
-        let tls = tls.clone();
-        connections.spawn(async move {
-            let cutter = Cutter::default();
-            let entrance = Entrance { region, peer };
-            if let Err(error) = connection(stream, entrance, tls, &shell, &cutter).await
-                && shell.log.verbose()
-            {
-                shell.log.line(format_args!("connection of {peer} ended: {error}"));
-            }
-        });
-    }
-}
-
-async fn connection(
-    stream: TcpStream,
-    entrance: Entrance,
-    tls: Option<TlsAcceptor>,
-    shell: &Arc<Shell>,
-    cutter: &Cutter,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    stream.set_nodelay(true)?;
-    let socket = Socket::new(stream, cutter.clone());
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http2()
-        .initial_stream_window_size(HTTP2_WINDOW)
-        .initial_connection_window_size(HTTP2_WINDOW)
-        .max_frame_size(HTTP2_FRAME)
-        .max_concurrent_streams(1000)
-        .max_header_list_size(HTTP2_HEADERS)
-        .max_send_buf_size(HTTP2_WINDOW as usize);
-    let service = service_fn(|request| {
-        let shell = Arc::clone(shell);
-        let cutter = cutter.clone();
-        async move { Ok::<_, Infallible>(serve(&shell, entrance, &cutter, request).await) }
-    });
-    match tls {
-        None => tokio::select! {
-            ended = builder.serve_connection(TokioIo::new(socket), service) => ended,
-            () = cutter.wait() => Ok(()),
-        },
-        Some(tls) => {
-            let stream = tls.accept(socket).await?;
-            tokio::select! {
-                ended = builder.serve_connection(TokioIo::new(stream), service) => ended,
-                () = cutter.wait() => Ok(()),
-            }
-        }
-    }
 }

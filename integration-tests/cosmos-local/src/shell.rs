@@ -23,6 +23,7 @@ use crate::operation::{Operation, segments};
 use crate::regions::{Admission, Regions};
 use crate::reply::Reply;
 use crate::request_log::{Entry, RequestLog};
+use crate::restart::Restarts;
 
 /// The largest request taken; the protocol's own limits are far below.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -39,6 +40,8 @@ pub struct Shell {
     pub latency_millis: AtomicU64,
     /// The regions of the account.
     pub regions: Regions,
+    /// Restarts of the server.
+    pub restarts: Restarts,
     /// Log for people.
     pub log: Log,
     pub(crate) key: AccountKey,
@@ -76,7 +79,7 @@ pub async fn serve(
             return whole(Reply::error(403, 0, "only from this machine").build());
         }
         let query = parts.uri.query().unwrap_or_default();
-        return whole(admin::handle(shell, &parts.method, path, query, &body).await);
+        return whole(admin::handle(shell, entrance.peer, &parts.method, path, query, &body).await);
     }
     let authority = parts
         .uri
