@@ -47,6 +47,8 @@ import org.junit.jupiter.api.io.TempDir;
 class RebalancingITCase {
 
     private static final String PARKED = "reports PARKED";
+    private static final String BEGINS = "begins at the enumerator";
+    private static final String SENT = "To reader ";
     private static final String DROPPED = ": DROP_PARKED";
 
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();
@@ -188,12 +190,18 @@ class RebalancingITCase {
                 RunningJob job =
                         (savepoint == null ? readJob : readJob.restoredFrom(savepoint)).submit();
                 try (Writer writer = Writer.start(container, 40)) {
+                    // What is divided before the job has found it does not make it uneven.
+                    job.awaitCheckpoint();
                     writer.awaitRounds(20);
                     int parked = log.with(PARKED).size();
                     divideOneOf(container);
                     Await.until("a parked split", () -> log.with(PARKED).size() > parked);
                     savepoint = job.stop(directory);
                 }
+                assertThat(log.with(BEGINS)).isNotEmpty();
+                assertThat(log.withBehindLast(SENT, BEGINS))
+                        .as("to readers that end; Flink fails the job when it notices")
+                        .isEmpty();
             }
         }
         RunningJob last =

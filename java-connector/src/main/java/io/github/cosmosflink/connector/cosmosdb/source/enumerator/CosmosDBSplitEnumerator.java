@@ -165,6 +165,7 @@ public final class CosmosDBSplitEnumerator
                             + configuration.describeContainer()
                             + " are discovered");
         }
+        LOG.debug("Checkpoint {} begins at the enumerator", checkpointId);
         return coordination.snapshot(checkpointId);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.integration.harness;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
@@ -30,6 +31,19 @@ public final class CapturedLog implements AutoCloseable {
     /** Lines that hold the text, each with its level first. */
     public List<String> with(String text) {
         return lines.stream().filter(line -> line.contains(text)).collect(Collectors.toList());
+    }
+
+    /** Those with the text among the lines behind the last one that holds the other text. */
+    public List<String> withBehindLast(String text, String other) {
+        List<String> found = new ArrayList<>();
+        for (String line : lines) {
+            if (line.contains(other)) {
+                found.clear();
+            } else if (line.contains(text)) {
+                found.add(line);
+            }
+        }
+        return found;
     }
 
     @Override
