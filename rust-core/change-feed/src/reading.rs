@@ -336,6 +336,11 @@ impl Reading {
     pub fn begun_anew(&mut self, anew: Attempt<Option<Position>>) {
         let anew = match anew {
             Ok(anew) => anew,
+            // A range that was split has no one `now`, and no page of it will show the split: each part finds out for itself.
+            Err(Failure::Moved(_)) => {
+                self.state = State::Split;
+                return;
+            }
             // It has expired all the same: the next fetch says so again.
             Err(failure) => return self.failed(failure),
         };

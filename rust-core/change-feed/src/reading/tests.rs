@@ -203,3 +203,40 @@ fn a_void_end_is_taken_again_before_the_page_is_read() {
     assert!(matches!(reading.next_step(), Step::Deliver(_)));
     assert!(matches!(ended(&mut reading), Outcome::Finished));
 }
+
+fn moved() -> Failure {
+    Failure::Moved(Error::new(
+        Code::ServiceError,
+        "was answered for a part of the range only",
+    ))
+}
+
+#[test]
+fn an_expired_range_that_was_split_meanwhile_is_split_first() {
+    let mut reading = reading(position());
+    let before = reading.position().clone();
+    let expired = || Failure::Expired(Error::new(Code::RetentionExpired, "400"));
+    reading.answered(Err(expired()));
+    assert!(matches!(reading.next_step(), Step::BeginAnew));
+    reading.begun_anew(Err(moved()));
+    assert!(matches!(reading.next_step(), Step::ListPartitions { refresh: true }));
+    // No border in it yet: the same again.
+    reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    reading.answered(Err(expired()));
+    reading.next_step();
+    reading.begun_anew(Err(moved()));
+    reading.next_step();
+    reading.listed(Ok(vec![
+        partition("1", &["0"], "", "3F"),
+        partition("2", &["0"], "3F", "FF"),
+    ]));
+    let Outcome::Split(children) = ended(&mut reading) else {
+        panic!("not split")
+    };
+    assert!(
+        children.iter().all(|child| child.token == before.token),
+        "each finds out for itself"
+    );
+}

@@ -230,6 +230,29 @@ fn an_expired_position_goes_on_as_was_declared() {
 }
 
 #[test]
+fn an_expired_position_of_a_partition_that_was_split_since_goes_on_as_was_declared() {
+    for (fallback, from_present_state) in [("START_FROM_NOW", false), ("PRESENT_STATE_THEN_CHANGES", true)] {
+        let server = TestServer::with_all_versions(1);
+        let configuration = all_versions(&server, json!({"retentionExpired": fallback}));
+        let splits = expired(&server, &configuration);
+        server.split(0);
+        server.settings(json!({"allVersionsAndDeletes": {"retentionSeconds": 3600}}));
+        let pinned = server.log().len();
+        let mut reader = Reader::open(&configuration);
+        reader.session.add_splits(splits).unwrap();
+        let mut emitted = read_all(&mut reader);
+        write(&server, &server.container(), 10..30);
+        emitted.extend(read_all(&mut reader));
+        assert_is_what_happened(&emitted, &server.log(), pinned, from_present_state);
+        assert_eq!(
+            reader.session.metrics().unwrap()[RETENTION_EXPIRED],
+            2,
+            "once for each half"
+        );
+    }
+}
+
+#[test]
 fn a_container_recreated_under_the_same_name_is_noticed() {
     let server = TestServer::with_all_versions(1);
     let configuration = all_versions(&server, json!({}));
