@@ -30,7 +30,7 @@ pub struct Facts<'a> {
     pub lsns: &'a [Option<i64>],
     /// The items' timestamps, milliseconds since the epoch, as many as LSNs.
     pub timestamps: &'a [Option<i64>],
-    /// Whether the answer came so long after the range's end in time that nothing of that time can come any more.
+    /// Whether the page was asked for so long after the range's end in time that nothing of that time can come any more.
     pub past_end_time: bool,
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::beginning::{self, Piece};
 use crate::client::Client;
+use crate::clock::now_millis;
 use crate::configuration::{Configuration, Start, StartFrom, Stop};
 use crate::cursor::recreated;
 use crate::error::{Code, Error, Result};
@@ -87,8 +87,8 @@ fn check_start(start: &StartFrom) -> Result<()> {
     let StartFrom::Each(Start::At(millis)) = start else {
         return Ok(());
     };
-    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-    if i128::from(*millis) <= now + CLOCKS_APART.as_millis() as i128 {
+    let now = now_millis();
+    if *millis <= now.saturating_add(CLOCKS_APART.as_millis() as i64) {
         return Ok(());
     }
     Err(Error::new(

@@ -22,6 +22,7 @@
 //! | `scan` | how documents are found in a page |
 //! | `token` | what is read of the driver's continuation token |
 //! | `client` | the SDK and its errors |
+//! | `clock` | what time it is |
 //! | `replicas` | how far the replica that answers must have come |
 //! | `failure` | what a failed request asks for; pure |
 //! | `backoff` | how long to wait; pure |
@@ -41,6 +42,8 @@ pub mod beginning;
 mod budget;
 #[cfg(feature = "service")]
 mod client;
+#[cfg(feature = "service")]
+mod clock;
 pub mod configuration;
 pub mod cursor;
 #[cfg(feature = "service")]

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::beginning;
 use crate::budget::Reservation;
 use crate::client::{Answer, Client};
+use crate::clock::now_millis;
 use crate::configuration::RetentionExpired;
 use crate::failure::{Attempt, Failure};
 use crate::framing::SplitSnapshot;
@@ -24,7 +24,7 @@ use crate::roster::Wish;
 use crate::scan::Item;
 use crate::shared::{Delivery, Shared};
 
-/// How far this machine's clock must be past an end in time before a 304 ends a range: clocks differ, and a moment's writes
+/// How far this machine's clock must be past an end in time when what a 304 answers is asked for, for it to end a range: clocks differ, and a moment's writes
 /// may still be on their way to the replica that answers.
 const END_TIME_MARGIN: Duration = Duration::from_secs(5);
 
@@ -142,6 +142,8 @@ impl Poller {
         let reservation = self.shared.budget.reserve().await;
         self.shared.metrics.requests.fetch_add(1, Relaxed);
         let position = self.reading.position();
+        // By the time of asking: an answer that was long on its way tells nothing of what was written meanwhile.
+        let past_end_time = is_past(position.end.as_ref(), now_millis());
         let answer = self
             .client()
             .fetch(
@@ -151,7 +153,6 @@ impl Poller {
                 position.token.as_deref(),
             )
             .await?;
-        let past_end_time = is_past(position.end.as_ref());
         self.count(&answer);
         let items = answer.items(position.mode).map_err(Failure::Fatal)?;
         let page = answer.page(&items, past_end_time).map_err(Failure::Fatal)?;
@@ -295,11 +296,10 @@ impl Poller {
     }
 }
 
-/// Whether the clock says that nothing at or before an end in time can come any more.
-fn is_past(end: Option<&End>) -> bool {
+/// Whether nothing at or before an end in time can come any more, asked at `now`, milliseconds since the epoch.
+fn is_past(end: Option<&End>, now: i64) -> bool {
     let Some(End::Time(millis)) = end else {
         return false;
     };
-    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-    now >= i128::from(*millis) + END_TIME_MARGIN.as_millis() as i128
+    now >= millis.saturating_add(END_TIME_MARGIN.as_millis() as i64)
 }
