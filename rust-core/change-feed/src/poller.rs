@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -249,7 +249,7 @@ impl Poller {
                     &metrics.retries
                 };
                 counter.fetch_add(1, Relaxed);
-                trouble.begin(logs, &self.split_id, &error);
+                trouble.begin(logs, &self.split_id, &error, Instant::now());
             }
             Note::TroubleOver => trouble.over(logs, &self.split_id),
             Note::AlreadyEmitted(items) => {

@@ -1,20 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tells of passing failures once: one line when the first range of a session is in trouble, one when the last is out of
-//! it, however many ranges and requests fail in between.
+//! Tells of failures that are tried again, few lines for however many ranges and requests: one when the first range of a
+//! session is in trouble, one when the last is out of it, and in between, the longer the more rarely, which range has not
+//! been read for how long. Pure but for the lock: the time comes from outside.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::logs::{Level, LogQueue};
 
+/// A range that has not been read for so long is told of.
+const LONG: Duration = Duration::from_secs(60);
+/// What lasts is told of so often at least.
+const RAREST: Duration = Duration::from_secs(900);
+
+/// A range whose requests fail.
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    last: Error,
+}
+
 #[derive(Debug, Default)]
 struct Episode {
-    ranges: HashSet<String>,
+    failing: HashMap<String, Failing>,
     /// Ranges that were in trouble at any time of the episode.
     touched: HashSet<String>,
     failures: u64,
+    /// When what lasts is told of next, and how long to be silent after that.
+    next: Option<(Instant, Duration)>,
 }
 
 /// The present episode of a session, if any.
@@ -24,24 +40,32 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// A request of the range failed and will be tried again.
-    pub fn begin(&self, logs: &LogQueue, split_id: &str, error: &Error) {
+    /// A request of the range failed at `now` and will be tried again.
+    pub fn begin(&self, logs: &LogQueue, split_id: &str, error: &Error, now: Instant) {
         let mut episode = self.episode.lock();
-        if episode.ranges.is_empty() {
+        if episode.failing.is_empty() {
             logs.log(Level::Warn, || {
                 format!("range {split_id}: {error}; trying again, further failures are counted and not told")
             });
         }
         episode.failures += 1;
-        if episode.ranges.insert(split_id.to_owned()) {
+        if !episode.touched.contains(split_id) {
             episode.touched.insert(split_id.to_owned());
         }
+        match episode.failing.get_mut(split_id) {
+            Some(failing) => failing.last = error.clone(),
+            None => {
+                let (since, last) = (now, error.clone());
+                episode.failing.insert(split_id.to_owned(), Failing { since, last });
+            }
+        }
+        episode.tell_what_lasts(logs, now);
     }
 
     /// The range is read again, or no more.
     pub fn over(&self, logs: &LogQueue, split_id: &str) {
         let mut episode = self.episode.lock();
-        if episode.ranges.remove(split_id) && episode.ranges.is_empty() {
+        if episode.failing.remove(split_id).is_some() && episode.failing.is_empty() {
             let Episode { touched, failures, .. } = std::mem::take(&mut *episode);
             logs.log(Level::Info, || {
                 format!(
@@ -53,10 +77,41 @@ impl Trouble {
     }
 }
 
+impl Episode {
+    fn tell_what_lasts(&mut self, logs: &LogQueue, now: Instant) {
+        let (due, silence) = *self.next.get_or_insert((now + LONG, LONG));
+        if now < due {
+            return;
+        }
+        let Some((id, longest)) = self.failing.iter().min_by_key(|(_, failing)| failing.since) else {
+            return;
+        };
+        let lasts = now.duration_since(longest.since);
+        if lasts < LONG {
+            // The one that was waited for is read again.
+            self.next = Some((longest.since + LONG, silence));
+            return;
+        }
+        logs.log(Level::Warn, || {
+            format!(
+                "range {id} has not been read for {} s, the longest of {} whose requests fail; its last failure: {}; still trying",
+                lasts.as_secs(),
+                self.failing.len(),
+                longest.last
+            )
+        });
+        self.next = Some((now + silence, (silence * 2).min(RAREST)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Code;
+
+    fn lines(logs: &LogQueue) -> Vec<String> {
+        logs.drain().into_iter().map(|(_, line)| line).collect()
+    }
 
     #[test]
     fn an_episode_of_many_ranges_is_two_lines() {
@@ -64,14 +119,40 @@ mod tests {
         let error = Error::new(Code::ServiceError, "503");
         for _ in 0..2 {
             for id in ["a", "b", "a"] {
-                trouble.begin(&logs, id, &error);
+                trouble.begin(&logs, id, &error, Instant::now());
             }
             trouble.over(&logs, "a");
             trouble.over(&logs, "never");
             trouble.over(&logs, "b");
-            let lines: Vec<String> = logs.drain().into_iter().map(|(_, line)| line).collect();
+            let lines = lines(&logs);
             assert_eq!(lines.len(), 2, "{lines:?}");
             assert_eq!(lines[1], "reading again after 3 failed requests of 2 ranges");
         }
+    }
+
+    #[test]
+    fn a_range_that_stays_in_trouble_is_named_ever_more_rarely() {
+        let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Info));
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        // Others fail all the time and pass; `b` stays, and comes later than the first.
+        let mut told = Vec::new();
+        for second in 0..7200 {
+            if second >= 20 && second % 10 == 0 {
+                let error = Error::new(Code::ServiceError, format!("500 of {second}"));
+                trouble.begin(&logs, "b", &error, at(second));
+            }
+            let passing = format!("passing {}", second / 40);
+            trouble.begin(&logs, &passing, &Error::new(Code::ServiceError, "503"), at(second));
+            if second % 40 == 39 {
+                trouble.over(&logs, &passing);
+            }
+            for line in lines(&logs).into_iter().filter(|line| line.starts_with("range b")) {
+                assert!(line.contains(&format!("500 of {}", second - second % 10)), "{line}");
+                assert!(line.contains(&format!("for {} s", second - 20)), "{line}");
+                told.push(second - 20);
+            }
+        }
+        assert_eq!(told, [60, 120, 240, 480, 960, 1860, 2760, 3660, 4560, 5460, 6360]);
     }
 }
