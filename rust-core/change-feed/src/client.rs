@@ -36,7 +36,9 @@ use crate::reading::Page;
 use crate::replicas::Replicas;
 use crate::scan::{self, Item};
 use crate::token::TokenShape;
-use refusal::{describe, is_refusal, mode_unavailable, retention_expired, sort};
+use refusal::{
+    describe, is_merged_once, is_refusal, mode_unavailable, mode_unavailable_after_merge, retention_expired, sort,
+};
 
 /// A connected container.
 pub struct Client {
@@ -176,8 +178,15 @@ impl Client {
 
     /// Fetches the page behind `token`, which is of this mode, or the first page by `start` when there is none.
     pub async fn fetch(&self, mode: Mode, range: &EpkRange, start: Start, token: Option<&str>) -> Attempt<Answer> {
-        let refusal = match self.ask(mode, range, start, token).await {
-            Err(Failure::Fatal(error)) if mode == Mode::AllVersionsAndDeletes && is_refusal(&error) => error,
+        let asked = self.ask(mode, range, start, token).await;
+        if mode == Mode::LatestVersion {
+            return asked;
+        }
+        let refusal = match asked {
+            Err(Failure::Fatal(error)) if is_refusal(&error) => error,
+            Err(Failure::Transient { error, .. }) if is_merged_once(&error) => {
+                return Err(mode_unavailable_after_merge(error));
+            }
             answer => return answer,
         };
         if token.is_none() {

@@ -94,6 +94,31 @@ pub(super) fn is_refusal(error: &Error) -> bool {
         && error.activity_id.is_some()
 }
 
+/// What the service says, with a 500, when it is asked for all versions of a container whose partitions were merged at some
+/// time; Azure/azure-cosmos-dotnet-v3 issue 5707. It says so for ever.
+const MERGED_ONCE: &str = "more than two children";
+
+/// Whether the service cannot read all versions of the container, and never will.
+pub(super) fn is_merged_once(error: &Error) -> bool {
+    error.http_status == 500 && error.message.contains(MERGED_ONCE)
+}
+
+/// The all-versions mode does not work where partitions were merged, as `failure` shows.
+pub(super) fn mode_unavailable_after_merge(failure: Error) -> Failure {
+    Failure::Fatal(Error {
+        code: Code::ModeUnavailable,
+        message: format!(
+            "option 'changeFeedMode': the service cannot read {} of an account whose partitions were merged at some time; use \
+             {}, or move the data to another account; the service says: {}",
+            Mode::AllVersionsAndDeletes,
+            Mode::LatestVersion,
+            failure.message
+        ),
+        retryable: false,
+        ..failure
+    })
+}
+
 /// The account or container does not offer the all-versions mode, as `refusal` shows.
 pub(super) fn mode_unavailable(refusal: Error) -> Failure {
     Failure::Fatal(Error {
@@ -121,4 +146,32 @@ pub(super) fn retention_expired(range: &EpkRange, refusal: Error) -> Failure {
         ),
         ..refusal
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_was_merged_once_is_told_from_a_failure_that_passes() {
+        let error = |http_status, message: &str| Error {
+            http_status,
+            retryable: true,
+            ..Error::new(Code::ServiceError, message)
+        };
+        // As in the issue.
+        let says = "500: Specified argument was out of the range of valid values. (Parameter 'Partition has more than two \
+                    children which is not supported')";
+        assert!(is_merged_once(&error(500, says)));
+        assert!(!is_merged_once(&error(500, "500: An unknown error occurred")));
+        assert!(!is_merged_once(&error(400, says)));
+        let Failure::Fatal(error) = mode_unavailable_after_merge(error(500, says)) else {
+            panic!("no retry mends it")
+        };
+        assert_eq!((error.code, error.retryable), (Code::ModeUnavailable, false));
+        assert!(
+            error.message.contains("were merged") && error.message.contains(says),
+            "{error}"
+        );
+    }
 }
