@@ -2,7 +2,7 @@
 //! A session's bookkeeping of its feed ranges: which are read, which are paused, which are to be released. Pure.
 //!
 //! Java may name a range before it is added: Flink pauses splits whose add has not been seen yet, and a release may
-//! overtake an add. What was asked for is remembered until then.
+//! overtake an add. What was asked for is remembered until then; but a pause of a range that has ended is late, not early.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,6 +24,9 @@ pub struct Roster {
     reading: HashMap<String, Wish>,
     /// Flink forgets to clean its own list: an id stays until it is resumed or its range has ended.
     paused: HashSet<String>,
+    /// Ids whose range was read and is no more. Whoever pauses one does not know yet that it has ended and will not resume it;
+    /// when it is read again it would stand still for ever.
+    past: HashSet<String>,
     /// Ids to be released as soon as they are added.
     released: HashSet<String>,
 }
@@ -53,6 +56,7 @@ impl Roster {
                 } else {
                     Wish::Read
                 };
+                self.past.remove(id);
                 self.reading.insert(id.clone(), wish);
                 wish
             })
@@ -62,7 +66,9 @@ impl Roster {
     /// Pauses or resumes a range; what its reading is to be told, if anything.
     pub fn set_paused(&mut self, id: &str, paused: bool) -> Option<Wish> {
         if paused {
-            self.paused.insert(id.to_owned());
+            if !self.past.contains(id) {
+                self.paused.insert(id.to_owned());
+            }
         } else {
             self.paused.remove(id);
         }
@@ -88,7 +94,9 @@ impl Roster {
 
     /// Forgets a range whose reading has ended, however it did.
     pub fn ended(&mut self, id: &str) {
-        self.reading.remove(id);
+        if self.reading.remove(id).is_some() {
+            self.past.insert(id.to_owned());
+        }
         self.paused.remove(id);
     }
 
@@ -119,6 +127,18 @@ mod tests {
         assert_eq!(roster.set_paused("a", false), Some(Wish::Read));
         roster.ended("a");
         assert_eq!(roster.add(&ids(&["a"])).unwrap(), [Wish::Read]);
+    }
+
+    #[test]
+    fn a_pause_that_comes_behind_the_end_of_a_range_does_not_outlast_it() {
+        let mut roster = Roster::default();
+        roster.add(&ids(&["a"])).unwrap();
+        roster.release("a");
+        roster.ended("a");
+        // Flink has not heard of the end yet; once it has, it neither resumes the range nor counts it as paused.
+        assert_eq!(roster.set_paused("a", true), None);
+        assert_eq!(roster.add(&ids(&["a"])).unwrap(), [Wish::Read]);
+        assert_eq!(roster.set_paused("a", true), Some(Wish::Pause), "it is read again");
     }
 
     #[test]
