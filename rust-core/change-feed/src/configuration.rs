@@ -285,23 +285,34 @@ fn saved_tokens(tokens: Vec<String>, mode: Mode) -> Result<Vec<SavedToken>> {
     Ok(saved)
 }
 
-/// The SDK sends plain HTTP to loopback only; saying so here is clearer than its refusal later.
+/// The SDK sends plain HTTP to loopback only; saying so here is clearer than its refusal later. What is found is told as far
+/// as it can hold no secret: a connection string has the key in it.
 fn endpoint(text: &str) -> Result<Url> {
-    let accepted = "https://HOST:PORT/, or http:// with a loopback host";
-    let url = Url::parse(text).map_err(|e| invalid("endpoint", &format!("{text} ({e})"), accepted))?;
+    let refuse = |found: &str| {
+        let accepted = "https://HOST:PORT/, or http:// with a loopback host";
+        Err(invalid("endpoint", found, accepted))
+    };
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(e) => return refuse(&format!("a text of {} characters that is no URL: {e}", text.len())),
+    };
     let loopback = match url.host() {
         Some(url::Host::Domain(domain)) => domain == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return Err(invalid("endpoint", text, accepted)),
+        None => return refuse(&format!("a URL of scheme {} without a host", url.scheme())),
     };
+    let host = url.host_str().unwrap_or_default();
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("endpoint", "a URL with credentials in it", accepted));
+        return refuse(&format!("a URL of host {host} with credentials in it"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return refuse(&format!("a URL of host {host} with more behind the host and the port"));
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if loopback => Ok(url),
-        _ => Err(invalid("endpoint", text, accepted)),
+        scheme => refuse(&format!("{scheme}://{host}")),
     }
 }
 

@@ -96,8 +96,9 @@ struct Metadata<'a> {
 
 #[derive(Deserialize)]
 struct System<'a> {
-    #[serde(rename = "_lsn")]
-    lsn: Option<i64>,
+    /// Of a document in an envelope it may be the user's own, of any kind; the envelope's goes before it.
+    #[serde(rename = "_lsn", borrow)]
+    lsn: Option<&'a RawValue>,
     #[serde(rename = "_ts")]
     timestamp: Option<i64>,
     #[serde(rename = "_etag", borrow)]
@@ -163,7 +164,11 @@ fn item(body: &Bytes, raw: &RawValue) -> Result<Item> {
             .previous
             .filter(|raw| raw.get() != "null")
             .map_or(Span::default(), |raw| span(body, raw)),
-        lsn: metadata.as_ref().and_then(|m| m.lsn).or(system.and_then(|s| s.lsn)),
+        lsn: match (metadata.as_ref().and_then(|m| m.lsn), system.and_then(|s| s.lsn)) {
+            (Some(lsn), _) => Some(lsn),
+            (None, Some(lsn)) => Some(serde_json::from_str(lsn.get()).map_err(json_error)?),
+            (None, None) => None,
+        },
         operation,
         ..Item::default()
     };

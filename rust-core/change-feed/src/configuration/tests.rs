@@ -76,6 +76,23 @@ fn the_key_is_in_no_message_and_no_debug() {
     for broken in [json!({"key": secret}), json!({"key": [secret]}), json!(secret)] {
         assert!(!read(&broken).unwrap_err().to_string().contains(secret));
     }
+    // The portal's connection string in the endpoint's place, and what else an address may hold.
+    for endpoint in [
+        format!("AccountEndpoint=https://a.documents.azure.com:443/;AccountKey={secret};"),
+        format!("https://a.documents.azure.com:443/;AccountKey={secret};"),
+        format!("ftp://user:{secret}@a/"),
+        format!("http://a/?key={secret}"),
+        format!("http://[{secret}"),
+        format!("mailto:{secret}"),
+        secret.to_owned(),
+    ] {
+        let mut bad = valid();
+        bad["endpoint"] = json!(endpoint);
+        match read(&bad) {
+            Ok(read) => assert!(!format!("{read:?}").contains(secret), "{read:?}"),
+            Err(error) => assert!(!error.to_string().contains(secret), "{error}"),
+        }
+    }
     let mut bad = valid();
     bad["key"] = json!(format!("{secret}!"));
     assert!(!read(&bad).unwrap_err().to_string().contains(secret));

@@ -47,6 +47,17 @@ fn a_bare_document_with_fields_named_like_the_envelope_stays_whole() {
 }
 
 #[test]
+fn a_field_of_the_users_named_like_the_lsn_says_nothing() {
+    for theirs in ["7", "\"x\"", "1.5", "null", "{}"] {
+        let document = format!(r#"{{"id":"a","_lsn":{theirs},"_ts":5}}"#);
+        let (body, items) = read(&format!(
+            r#"{{"Documents":[{{"current":{document},"metadata":{{"lsn":9}}}}]}}"#
+        ));
+        assert_eq!((items[0].lsn, text(&body, items[0].document)), (Some(9), &*document));
+    }
+}
+
+#[test]
 fn every_change_of_the_all_versions_mode_is_read_with_what_it_says() {
     let (body, items) = read_as(
         r#"{"Documents":[
