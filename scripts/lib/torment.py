@@ -140,7 +140,9 @@ class ServiceTormentor(threading.Thread):
         child = self._server.merge(self._container, ids, lock, renumber)["child"]
         last_seq = self._server.state(self._container)["writes"]
         ancestors = sorted({*ids, *(parent for partition in pair for parent in partition["parents"])})
-        self._merges.write(json.dumps({"ancestors": ancestors, "began_ms": began, "last_seq": last_seq}) + "\n")
+        bounds = {"min": pair[0]["minInclusive"], "max": pair[1]["maxExclusive"]}
+        merge = {"ancestors": ancestors, **bounds, "began_ms": began, "last_seq": last_seq}
+        self._merges.write(json.dumps(merge) + "\n")
         self._journal.note("merge", parents=" ".join(ids), child=child, lock_ms=lock, renumbered=renumber)
         return None
 

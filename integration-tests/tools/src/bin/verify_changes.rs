@@ -33,7 +33,7 @@ struct Arguments {
     /// What the job read.
     #[arg(long, value_enum, default_value = "latest-version")]
     mode: Mode,
-    /// File with a line of JSON for each merge of partitions: ancestors, began_ms, last_seq.
+    /// File with a line of JSON for each merge of partitions: ancestors, min, max, began_ms, last_seq.
     #[arg(long)]
     merges: Option<PathBuf>,
     /// Most documents of a page of the job.

@@ -28,14 +28,13 @@ pub fn torn(truth: &Truth, emissions: &Emissions<'_>, mode: Mode, samples: &mut 
 
 /// A transaction that is repeated after a merge is kept together each time.
 fn committed_apart(group: &[usize], emissions: &Emissions<'_>) -> Option<String> {
-    let times = group.iter().map(|&version| emissions.of_version[version].len()).max()?;
-    (0..times).find_map(|time| {
-        let files: HashSet<usize> = group
-            .iter()
-            .filter_map(|&version| emissions.of_version[version].get(time))
-            .map(|&index| emissions.all[index].file)
-            .collect();
-        (files.len() > 1).then(|| format!("committed in {} files", files.len()))
+    [&emissions.counted, &emissions.repeated].into_iter().find_map(|kind| {
+        let times = group.iter().map(|&version| kind[version].len()).max()?;
+        (0..times).find_map(|time| {
+            let indexes = group.iter().filter_map(|&version| kind[version].get(time));
+            let files: HashSet<usize> = indexes.map(|&index| emissions.all[index].file).collect();
+            (files.len() > 1).then(|| format!("committed in {} files", files.len()))
+        })
     })
 }
 

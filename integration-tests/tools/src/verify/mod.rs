@@ -12,6 +12,7 @@ mod groups;
 mod missing;
 mod operations;
 mod order;
+mod ranges;
 mod repeats;
 mod truth;
 
@@ -20,6 +21,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 pub use self::repeats::Merge;
+use self::repeats::Repeats;
 use self::truth::{Found, Truth};
 use crate::change_log::{Entry, bare_etag, partition_key_text};
 use crate::committed::Change;
@@ -63,8 +65,10 @@ pub struct Report {
     pub lost: u64,
     /// Changes that had been emitted before.
     pub duplicated: u64,
-    /// Changes that had been emitted before and that a merge of partitions brought again: see [`Merge`].
+    /// Changes that had been emitted before and that a merge of partitions brought again with their page: see [`Merge`].
     pub repeated_after_merge: u64,
+    /// Present state that came as changes too because of a merge of partitions meanwhile: see [`Merge`].
+    pub state_repeated_after_merge: u64,
     /// Transactions of which a part was committed apart from another, or of which a part is missing that could be read
     /// when the rest was.
     pub torn: u64,
@@ -110,6 +114,9 @@ struct Emissions<'a> {
     all: Vec<Emission<'a>>,
     /// For each version of the truth its emissions, oldest first.
     of_version: Vec<Vec<usize>>,
+    /// The same without those that merges brought again, and those alone.
+    counted: Vec<Vec<usize>>,
+    repeated: Vec<Vec<usize>>,
 }
 
 impl<'a> Emissions<'a> {
@@ -120,17 +127,30 @@ impl<'a> Emissions<'a> {
         for (index, emission) in all.iter().enumerate() {
             of_version[emission.version].push(index);
         }
-        Self { all, of_version }
+        Self {
+            all,
+            counted: of_version.clone(),
+            repeated: vec![Vec::new(); versions],
+            of_version,
+        }
+    }
+
+    /// Tells apart what merges brought again.
+    fn leave_out(&mut self, repeats: &Repeats) {
+        let is_repeat = |index: &usize| repeats.pages.contains(index) || repeats.state.contains(index);
+        for (version, indexes) in self.of_version.iter().enumerate() {
+            (self.repeated[version], self.counted[version]) = indexes.iter().partition(|&index| is_repeat(index));
+        }
     }
 
     /// The first emission of a version.
     fn first(&self, version: usize) -> Option<&Emission<'a>> {
-        self.of_version[version].first().map(|&index| &self.all[index])
+        self.counted[version].first().map(|&index| &self.all[index])
     }
 
     /// Emissions that are the first of their version.
     fn firsts(&self) -> impl Iterator<Item = &Emission<'a>> {
-        let is_first = |index: usize| self.of_version[self.all[index].version][0] == index;
+        let is_first = |index: usize| self.counted[self.all[index].version].first() == Some(&index);
         (0..self.all.len())
             .filter(move |&index| is_first(index))
             .map(|index| &self.all[index])
@@ -155,19 +175,16 @@ pub fn compare(log: &[Entry], files: &[Vec<Change>], settings: &Settings) -> Rep
 
     let mut samples = Samples::default();
     let known = match_with_log(&truth, files, &mut report, &mut samples);
-    let emissions = Emissions::new(known, files, truth.versions.len());
+    let mut emissions = Emissions::new(known, files, truth.versions.len());
     report.distinct += emissions.of_version.iter().filter(|each| !each.is_empty()).count() as u64;
 
-    let repeated = repeats::after_merges(&truth, &emissions, settings);
-    for indexes in &emissions.of_version {
-        for index in indexes.iter().skip(1) {
-            if repeated.contains(index) {
-                report.repeated_after_merge += 1;
-            } else {
-                report.duplicated += 1;
-                samples.add("duplicated", emissions.all[*index].change);
-            }
-        }
+    let repeats = repeats::after_merges(&truth, &emissions, settings);
+    report.repeated_after_merge = repeats.pages.len() as u64;
+    report.state_repeated_after_merge = repeats.state.difference(&repeats.pages).count() as u64;
+    emissions.leave_out(&repeats);
+    for index in emissions.counted.iter().flat_map(|indexes| indexes.iter().skip(1)) {
+        report.duplicated += 1;
+        samples.add("duplicated", emissions.all[*index].change);
     }
     report.out_of_order = order::disorder(&truth, &emissions, &mut samples);
     report.torn = groups::torn(&truth, &emissions, settings.mode, &mut samples);

@@ -5,72 +5,265 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::truth::Truth;
-use super::{Emissions, Settings};
+use super::ranges::Range;
+use super::truth::{Truth, Version};
+use super::{Emission, Emissions, Settings};
 
 /// Most operations of a transaction: a page may be longer by one less.
 const LARGEST_TRANSACTION: usize = 100;
 
-/// A merge of partitions. What was emitted from the page at a range's position is emitted again when the merge made the
-/// range's mark void: LSNs of different partitions do not compare, so nothing may be dropped by them.
+/// A merge of partitions. LSNs of different partitions do not compare, so whatever a feed range remembers as an LSN is void
+/// after it, and changes are emitted again. There are two such things.
 ///
-/// An emission that is not the first of its change is such a repeat, and no duplicate, when all of this holds:
-/// - the change was written before the merge was over, to one of its partitions or one that these came from;
-/// - the emission is younger than the merge;
-/// - the merge has not repeated the change before;
-/// - it belongs to the first unbroken run of such emissions of its split: they are the beginning of a page, so nothing
-///   that is emitted for the first time comes between them;
-/// - the run is no longer than a page.
+/// **The mark**, which says how much of the page at the position has been emitted; a range has one when it is restored or
+/// moved in the middle of a page. Without it the page is emitted again from its beginning. An emission that is not the
+/// first of its change is such a repeat, and no duplicate, when all of this holds:
+/// - a merge that the split's range lies in began before the emission;
+/// - the change was written before that merge was over, to one of its partitions or one that these came from;
+/// - the emission belongs to an unbroken run of such ones of its split: they are the beginning of a page, so nothing that
+///   is emitted for the first time comes between them;
+/// - the run goes through what the split, or the one that it is a part of, had emitted last, in the same order, each
+///   change once, and reaches back by no more than a page;
+/// - neither the split nor one that it is a part of has had another run for this merge, or a later one.
+///
+/// **The end of the present state**, which says what comes as state and what as a change. It is taken again after the
+/// merge, so what was written between the first end and the second comes as both. State that is told again as a change is
+/// such a repeat when a merge that the split's range lies in began before the state was emitted, and the change came later.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Merge {
     /// Ids of the merged partitions and of all that they came from.
     pub ancestors: HashSet<String>,
+    /// Lowest bound of the merged partition.
+    pub min: String,
+    /// Highest bound of the merged partition.
+    pub max: String,
     /// When it was asked for, milliseconds since the epoch.
     pub began_ms: i64,
     /// How many entries the log had when it was over.
     pub last_seq: u64,
 }
 
-/// Indexes of the emissions that merges repeat.
-pub fn after_merges(truth: &Truth, emissions: &Emissions<'_>, settings: &Settings) -> HashSet<usize> {
-    let candidates = candidates(truth, emissions, &settings.merges);
-    let mut splits: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, emission) in emissions.all.iter().enumerate() {
-        splits.entry(&emission.change.split).or_default().push(index);
+impl Merge {
+    /// Whether a split lay in it when it emitted something.
+    fn concerns(&self, split: Option<&Range>, emission: &Emission<'_>) -> bool {
+        let range = Range {
+            min: self.min.clone(),
+            max: self.max.clone(),
+        };
+        emission.change.at >= self.began_ms && split.is_some_and(|split| range.contains(split))
     }
-    let longest = settings.page_size + LARGEST_TRANSACTION - 1;
-    let mut repeated = HashSet::new();
-    for merge in 0..settings.merges.len() {
-        for indexes in splits.values() {
-            let of_merge = |index: &&usize| candidates.get(index) == Some(&merge);
-            let run = indexes.iter().skip_while(|index| !of_merge(index)).take_while(of_merge);
-            repeated.extend(run.take(longest));
-        }
+
+    /// Whether a change was written before it was over, to what it merged.
+    fn had(&self, version: &Version) -> bool {
+        let partition = version.partition.as_ref();
+        version.seq <= self.last_seq && partition.is_some_and(|id| self.ancestors.contains(id))
     }
-    repeated
 }
 
-/// Emissions that are not the first of their change, each with the merge that may have brought it.
-fn candidates(truth: &Truth, emissions: &Emissions<'_>, merges: &[Merge]) -> HashMap<usize, usize> {
-    let mut found = HashMap::new();
-    for (version, indexes) in emissions.of_version.iter().enumerate() {
-        let version = &truth.versions[version];
-        let mut used = HashSet::new();
-        for &index in indexes.iter().skip(1) {
-            let of = merges.iter().enumerate().rev().find(|(number, merge)| {
-                !used.contains(number)
-                    && version.seq <= merge.last_seq
-                    && version
-                        .partition
-                        .as_ref()
-                        .is_some_and(|id| merge.ancestors.contains(id))
-                    && emissions.all[index].change.at >= merge.began_ms
-            });
-            if let Some((number, _)) = of {
-                used.insert(number);
-                found.insert(index, number);
-            }
+/// Indexes of the emissions that merges brought again.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    /// Because of a void mark.
+    pub pages: HashSet<usize>,
+    /// State whose change came as well, because of a void end.
+    pub state: HashSet<usize>,
+}
+
+/// Finds what merges brought again.
+pub fn after_merges(truth: &Truth, emissions: &Emissions<'_>, settings: &Settings) -> Repeats {
+    if settings.merges.is_empty() {
+        return Repeats::default();
+    }
+    let splits = Splits::of(emissions);
+    Repeats {
+        pages: Pages::new(truth, emissions, settings, &splits).find(),
+        state: state(emissions, &settings.merges, &splits),
+    }
+}
+
+/// State that is told again as a change after a merge.
+fn state(emissions: &Emissions<'_>, merges: &[Merge], splits: &Splits) -> HashSet<usize> {
+    let mut found = HashSet::new();
+    for indexes in &emissions.of_version {
+        let is_change = |index: &usize| emissions.all[*index].change.op.is_known();
+        let (changes, state): (Vec<usize>, Vec<usize>) = indexes.iter().partition(|&index| is_change(index));
+        let excused = |index: &usize| {
+            let emission = &emissions.all[*index];
+            merges
+                .iter()
+                .any(|merge| merge.concerns(splits.range(*index), emission))
+        };
+        if let (Some(first), Some(last)) = (changes.first(), state.last())
+            && last < first
+            && state.iter().all(excused)
+        {
+            found.extend(state);
         }
     }
     found
 }
+
+/// The splits that emitted something, in the order of their first emissions: none comes before one that it is a part of.
+struct Splits {
+    ranges: Vec<Option<Range>>,
+    emissions: Vec<Vec<usize>>,
+    of_emission: Vec<usize>,
+}
+
+impl Splits {
+    fn of(emissions: &Emissions<'_>) -> Self {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let mut splits = Self {
+            ranges: Vec::new(),
+            emissions: Vec::new(),
+            of_emission: Vec::new(),
+        };
+        for (index, emission) in emissions.all.iter().enumerate() {
+            let name = emission.change.split.as_str();
+            let number = *numbers.entry(name).or_insert_with(|| {
+                splits.ranges.push(Range::of_split(name));
+                splits.emissions.push(Vec::new());
+                splits.ranges.len() - 1
+            });
+            splits.emissions[number].push(index);
+            splits.of_emission.push(number);
+        }
+        splits
+    }
+
+    fn range(&self, emission: usize) -> Option<&Range> {
+        self.ranges[self.of_emission[emission]].as_ref()
+    }
+
+    /// Whether a split is another one or a part of it.
+    fn lies_in(&self, split: usize, other: usize) -> bool {
+        let ranges = self.ranges[other].as_ref().zip(self.ranges[split].as_ref());
+        split == other || ranges.is_some_and(|(other, split)| other.contains(split))
+    }
+}
+
+/// The beginning of a page that is emitted again.
+struct Run {
+    /// Merges that may have brought all of it, in their order.
+    merges: Vec<usize>,
+    /// What was emitted last before it, oldest first.
+    page: Vec<usize>,
+    /// The emission before of the last change.
+    last: Option<usize>,
+    versions: HashSet<usize>,
+}
+
+/// The search for pages that were emitted again.
+struct Pages<'a> {
+    truth: &'a Truth,
+    emissions: &'a Emissions<'a>,
+    settings: &'a Settings,
+    splits: &'a Splits,
+    /// For each emission that is not the first of its change the one before it. What came as state and what came as a
+    /// change are told apart.
+    before: HashMap<usize, usize>,
+    /// Merges that have had a run, each with the split.
+    used: Vec<(usize, usize)>,
+    found: HashSet<usize>,
+}
+
+impl<'a> Pages<'a> {
+    fn new(truth: &'a Truth, emissions: &'a Emissions<'a>, settings: &'a Settings, splits: &'a Splits) -> Self {
+        let mut before = HashMap::new();
+        for indexes in &emissions.of_version {
+            for known in [false, true] {
+                let same = |index: &usize| emissions.all[*index].change.op.is_known() == known;
+                let same: Vec<usize> = indexes.iter().copied().filter(same).collect();
+                before.extend(same.windows(2).map(|pair| (pair[1], pair[0])));
+            }
+        }
+        Self {
+            truth,
+            emissions,
+            settings,
+            splits,
+            before,
+            used: Vec::new(),
+            found: HashSet::new(),
+        }
+    }
+
+    fn find(mut self) -> HashSet<usize> {
+        let splits = self.splits;
+        for (split, emissions) in splits.emissions.iter().enumerate() {
+            let mut run: Option<Run> = None;
+            let mut broken = false;
+            for &index in emissions {
+                let Some(&before) = self.before.get(&index) else {
+                    self.close(split, run.take());
+                    broken = false;
+                    continue;
+                };
+                if broken {
+                    continue;
+                }
+                let version = self.emissions.all[index].version;
+                if run.as_ref().is_some_and(|run| run.versions.contains(&version)) {
+                    // The page begins once more.
+                    self.close(split, run.take());
+                }
+                let open = run.get_or_insert_with(|| self.open(split, index));
+                if self.goes_on(open, split, index, before) {
+                    self.found.insert(index);
+                } else {
+                    self.close(split, run.take());
+                    broken = true;
+                }
+            }
+            self.close(split, run);
+        }
+        self.found
+    }
+
+    fn open(&self, split: usize, index: usize) -> Run {
+        let of_lineage = |&&(of, _): &&(usize, usize)| self.splits.lies_in(split, of);
+        let used = self.used.iter().filter(of_lineage).map(|(_, merge)| merge + 1).max();
+        let longest = self.settings.page_size + LARGEST_TRANSACTION - 1;
+        let before = (0..index).rev();
+        let of_lineage = |index: &usize| self.splits.lies_in(split, self.splits.of_emission[*index]);
+        let mut page: Vec<usize> = before.filter(of_lineage).take(longest).collect();
+        page.reverse();
+        Run {
+            merges: (used.unwrap_or(0)..self.settings.merges.len()).collect(),
+            page,
+            last: None,
+            versions: HashSet::new(),
+        }
+    }
+
+    /// Adds an emission to a run, unless it is none of it.
+    fn goes_on(&self, run: &mut Run, split: usize, index: usize, before: usize) -> bool {
+        let emission = &self.emissions.all[index];
+        let version = &self.truth.versions[emission.version];
+        let range = self.splits.ranges[split].as_ref();
+        let brings = |&merge: &usize| {
+            let merge = &self.settings.merges[merge];
+            merge.concerns(range, emission) && merge.had(version)
+        };
+        let merges: Vec<usize> = run.merges.iter().copied().filter(brings).collect();
+        let in_order = run.last.is_none_or(|last| last < before);
+        if merges.is_empty() || !in_order || run.page.binary_search(&before).is_err() {
+            return false;
+        }
+        run.merges = merges;
+        run.last = Some(before);
+        run.versions.insert(emission.version);
+        true
+    }
+
+    fn close(&mut self, split: usize, run: Option<Run>) {
+        if let Some(run) = run
+            && !run.versions.is_empty()
+        {
+            self.used.extend(run.merges.first().map(|&merge| (split, merge)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

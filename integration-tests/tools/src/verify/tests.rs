@@ -12,7 +12,7 @@ fn compare(log: &[Entry], files: &[Vec<Change>]) -> Report {
     super::compare(log, files, &Settings::default())
 }
 
-fn wrote(seq: u64, id: &str, pk: &str, etag: &str, op: Operation) -> Entry {
+pub(super) fn wrote(seq: u64, id: &str, pk: &str, etag: &str, op: Operation) -> Entry {
     Entry {
         seq,
         partition: None,
@@ -25,11 +25,12 @@ fn wrote(seq: u64, id: &str, pk: &str, etag: &str, op: Operation) -> Entry {
     }
 }
 
-fn emitted(id: &str, pk: &str, etag: &str, at: i64) -> Change {
+pub(super) fn emitted(id: &str, pk: &str, etag: &str, at: i64) -> Change {
     Change {
         id: id.into(),
         pk: json!(pk),
         etag: Some(format!("\"{etag}\"")),
+        split: "-FF@0".into(),
         at,
         ..Change::default()
     }
@@ -237,7 +238,7 @@ fn a_write_without_an_answer_may_have_made_a_version() {
 }
 
 /// Entries of partition 0, the LSN and the second of each.
-fn served(mut log: Vec<Entry>, lsns_and_seconds: &[(u64, i64)]) -> Vec<Entry> {
+pub(super) fn served(mut log: Vec<Entry>, lsns_and_seconds: &[(u64, i64)]) -> Vec<Entry> {
     for (entry, (lsn, ts)) in log.iter_mut().zip(lsns_and_seconds) {
         entry.partition = Some("0".into());
         entry.lsn = Some(*lsn);
@@ -312,100 +313,7 @@ fn finds_a_part_that_was_there_to_be_read_and_forgives_one_that_had_gone() {
     assert!(read_later.is_clean(), "{read_later:?}");
 }
 
-fn merged(settings: Settings) -> Settings {
-    Settings {
-        merges: vec![Merge {
-            ancestors: ["0".to_owned(), "1".to_owned()].into(),
-            began_ms: 200_000,
-            last_seq: 3,
-        }],
-        page_size: 10,
-        ..settings
-    }
-}
-
-/// Three documents before a merge, one after it.
-fn around_a_merge() -> Vec<Entry> {
-    let log = vec![
-        wrote(1, "a", "x", "a1", Operation::Create),
-        wrote(2, "b", "x", "b1", Operation::Create),
-        wrote(3, "c", "x", "c1", Operation::Create),
-        wrote(4, "d", "x", "d1", Operation::Create),
-    ];
-    served(log, &[(1, 100), (2, 100), (3, 100), (4, 300)])
-}
-
-#[test]
-fn what_a_merge_brings_again_is_counted_apart() {
-    let files = [
-        vec![emitted("a", "x", "a1", 101_000), emitted("b", "x", "b1", 101_001)],
-        vec![
-            emitted("a", "x", "a1", 201_000),
-            emitted("b", "x", "b1", 201_001),
-            emitted("c", "x", "c1", 201_002),
-            emitted("d", "x", "d1", 301_000),
-        ],
-    ];
-    let report = super::compare(&around_a_merge(), &files, &merged(Settings::default()));
-    assert!(report.is_clean(), "{report:?}");
-    assert_eq!((report.repeated_after_merge, report.distinct), (2, 4));
-    assert_eq!(compare(&around_a_merge(), &files).duplicated, 2, "without the merge");
-}
-
-#[test]
-fn a_merge_excuses_no_other_duplicate() {
-    let first = vec![
-        emitted("a", "x", "a1", 101_000),
-        emitted("b", "x", "b1", 101_001),
-        emitted("c", "x", "c1", 101_002),
-        emitted("d", "x", "d1", 301_000),
-    ];
-    let duplicated = |again: &[(&str, &str, i64)], settings: &Settings| {
-        let again = again.iter().map(|(id, etag, at)| emitted(id, "x", etag, *at)).collect();
-        let report = super::compare(&around_a_merge(), &[first.clone(), again], settings);
-        (report.repeated_after_merge, report.duplicated)
-    };
-    let settings = merged(Settings::default());
-    assert_eq!(
-        duplicated(&[("a", "a1", 199_999)], &settings),
-        (0, 1),
-        "before the merge"
-    );
-    assert_eq!(
-        duplicated(&[("d", "d1", 302_000)], &settings),
-        (0, 1),
-        "written after it"
-    );
-    assert_eq!(
-        duplicated(&[("a", "a1", 201_000), ("a", "a1", 201_001)], &settings),
-        (1, 1),
-        "twice"
-    );
-    assert_eq!(
-        duplicated(&[("a", "a1", 201_000), ("b", "b1", 302_000)], &settings),
-        (1, 1),
-        "behind something new"
-    );
-    let small = Settings {
-        page_size: 2,
-        ..settings.clone()
-    };
-    let many: Vec<Entry> = (1..=200)
-        .map(|seq| wrote(seq, &format!("i{seq}"), "x", &format!("e{seq}"), Operation::Create))
-        .collect();
-    let many = served(many, &(1..=200).map(|lsn| (lsn, 100)).collect::<Vec<_>>());
-    let lines = |at: i64| (1..=200).map(move |n| emitted(&format!("i{n}"), "x", &format!("e{n}"), at));
-    let mut small = small;
-    small.merges[0].last_seq = 200;
-    let report = super::compare(&many, &[lines(101_000).collect(), lines(201_000).collect()], &small);
-    assert_eq!(
-        (report.repeated_after_merge, report.duplicated),
-        (101, 99),
-        "more than a page and the rest of a transaction"
-    );
-}
-
-fn changed(id: &str, etag: Option<&str>, previous: Option<&str>, op: ChangeOperation, at: i64) -> Change {
+pub(super) fn changed(id: &str, etag: Option<&str>, previous: Option<&str>, op: ChangeOperation, at: i64) -> Change {
     Change {
         etag: etag.map(str::to_owned),
         previous_etag: previous.map(str::to_owned),
