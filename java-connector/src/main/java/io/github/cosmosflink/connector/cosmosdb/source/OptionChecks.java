@@ -39,9 +39,13 @@ final class OptionChecks {
                         && uri.getFragment() == null
                         && uri.getUserInfo() == null;
         if (!valid) {
-            // An endpoint may hold a secret in its user or query part: show those parts no more
-            // than the key.
-            throw refuse("endpoint", endpoint == null ? null : withoutSecrets(endpoint), accepted);
+            // What follows such a character may hold a secret as well.
+            throw refuse(
+                    "endpoint",
+                    endpoint == null
+                            ? null
+                            : withoutSecrets(endpoint).replaceAll("[?#;].*", "<hidden>"),
+                    accepted);
         }
     }
 
@@ -54,10 +58,6 @@ final class OptionChecks {
         return host.equalsIgnoreCase("localhost")
                 || host.equals("[::1]")
                 || host.matches("127(\\.\\d{1,3}){3}");
-    }
-
-    private static String withoutSecrets(String endpoint) {
-        return endpoint.replaceAll("//[^/@]*@", "//<hidden>@").replaceAll("[?#;].*", "<hidden>");
     }
 
     static void checkKey(@Nullable String key) {
@@ -124,11 +124,23 @@ final class OptionChecks {
         }
     }
 
-    /** The error of a value that is not accepted; the value must not be a secret. */
+    /**
+     * The error of a value that is not accepted. Of a value that is meant for all to see; a secret
+     * that was put into its place by mistake is not shown.
+     */
     static IllegalArgumentException refuse(String option, @Nullable Object found, String accepted) {
         return new IllegalArgumentException(
                 String.format(
                         "option '%s': found %s, accepted: %s",
-                        option, found == null ? "nothing" : "'" + found + "'", accepted));
+                        option,
+                        found == null ? "nothing" : "'" + withoutSecrets(found.toString()) + "'",
+                        accepted));
+    }
+
+    /** Without the user of a URI, the keys of connection strings, and what looks like a key. */
+    private static String withoutSecrets(String text) {
+        return text.replaceAll("//.*@", "//<hidden>@")
+                .replaceAll("(?i)(key *=).*", "$1<hidden>")
+                .replaceAll("[A-Za-z0-9+/]{40,}={1,2}", "<hidden>");
     }
 }

@@ -107,6 +107,36 @@ class CosmosDBSourceBuilderTest {
         return Arguments.of(option, found, change);
     }
 
+    /** Of the form that the portal shows. */
+    private static final String REAL_KEY = "s3cret/s3cret+".repeat(6) + "s3==";
+
+    static Stream<Consumer<CosmosDBSourceBuilder<String>>> misplacedSecrets() {
+        return Stream.of(
+                b -> b.endpoint(REAL_KEY).key("https://host/"),
+                b -> b.endpoint("AccountKey=" + REAL_KEY + ";AccountEndpoint=https://host/;"),
+                b -> b.endpoint("AccountEndpoint=https://host/;AccountKey=" + REAL_KEY + ";"),
+                b -> b.endpoint("https://host/AccountKey=" + REAL_KEY),
+                b -> b.endpoint("https://me:s3cret/s3cret@host"),
+                b -> b.endpoint("https://me:s3cret@s3cret@host"),
+                b -> b.endpoint("https://me:s3cret?s3cret@host"),
+                b -> b.endpoint("https://host/" + REAL_KEY),
+                b -> b.database(REAL_KEY).key("shop"),
+                b -> b.container("AccountEndpoint=https://host/;AccountKey=" + REAL_KEY));
+    }
+
+    @ParameterizedTest
+    @MethodSource("misplacedSecrets")
+    void aSecretInTheWrongPlaceIsNotShown(Consumer<CosmosDBSourceBuilder<String>> change) {
+        CosmosDBSourceBuilder<String> builder = TestSources.builder();
+        change.accept(builder);
+
+        assertThatThrownBy(builder::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("accepted: ")
+                .hasMessageNotContaining("s3cret")
+                .hasNoCause();
+    }
+
     private static final StartPosition PRESENT_STATE = StartPosition.presentStateThenChanges();
     private static final StartPosition AT_THE_EPOCH = StartPosition.at(Instant.EPOCH);
 
