@@ -55,8 +55,8 @@ final class JsonColumns {
         SCALARS.put(Types.SHORT, node -> number(node).shortValueExact());
         SCALARS.put(Types.INT, node -> number(node).intValueExact());
         SCALARS.put(Types.LONG, node -> number(node).longValueExact());
-        SCALARS.put(Types.FLOAT, node -> number(node).floatValue());
-        SCALARS.put(Types.DOUBLE, node -> number(node).doubleValue());
+        SCALARS.put(Types.FLOAT, node -> (float) finite(number(node).floatValue()));
+        SCALARS.put(Types.DOUBLE, node -> finite(number(node).doubleValue()));
         SCALARS.put(Types.BIG_DEC, JsonColumns::number);
         SCALARS.put(Types.BIG_INT, node -> bigInteger(number(node)));
         SCALARS.put(Types.INSTANT, node -> Instant.parse(text(node)));
@@ -199,6 +199,14 @@ final class JsonColumns {
             throw new IllegalArgumentException("not a number");
         }
         return node.decimalValue();
+    }
+
+    /** A number that is too large for its type would be infinite. */
+    private static double finite(double number) {
+        if (Double.isInfinite(number)) {
+            throw new ArithmeticException("too large");
+        }
+        return number;
     }
 
     /** Bounded, or a short text like 1e999999999 would take all memory. */

@@ -219,6 +219,8 @@ class DeserializersTest {
                 "BYTE    | 200          | number",
                 "LONG    | 1e400000000  | number",
                 "BIG_INT | 1e400000000  | number",
+                "FLOAT   | 1e39         | number",
+                "DOUBLE  | -1e400       | number",
                 "INT     | \"1\"        | string",
                 "BOOLEAN | 1            | number",
                 "INSTANT | \"today\"    | string",
@@ -229,16 +231,18 @@ class DeserializersTest {
             })
     void aColumnThatAValueDoesNotFitFailsAndIsNamed(String column, String value, String kind) {
         Map<String, TypeInformation<?>> types =
-                Map.of(
-                        "INT", Types.INT,
-                        "BYTE", Types.BYTE,
-                        "LONG", Types.LONG,
-                        "BIG_INT", Types.BIG_INT,
-                        "BOOLEAN", Types.BOOLEAN,
-                        "INSTANT", Types.INSTANT,
-                        "LIST", Types.LIST(Types.INT),
-                        "TEXTS", Types.LIST(Types.STRING),
-                        "ROW", columns(Types.INT));
+                Map.ofEntries(
+                        Map.entry("INT", Types.INT),
+                        Map.entry("BYTE", Types.BYTE),
+                        Map.entry("LONG", Types.LONG),
+                        Map.entry("BIG_INT", Types.BIG_INT),
+                        Map.entry("FLOAT", Types.FLOAT),
+                        Map.entry("DOUBLE", Types.DOUBLE),
+                        Map.entry("BOOLEAN", Types.BOOLEAN),
+                        Map.entry("INSTANT", Types.INSTANT),
+                        Map.entry("LIST", Types.LIST(Types.INT)),
+                        Map.entry("TEXTS", Types.LIST(Types.STRING)),
+                        Map.entry("ROW", columns(Types.INT)));
         RowTypeInfo type = columns(columns(types.get(column)));
 
         assertThatThrownBy(
