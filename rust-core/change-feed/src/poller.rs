@@ -108,7 +108,7 @@ impl Poller {
                     self.reading.begun_anew(anew);
                 }
                 Step::FindContainer => {
-                    let found = Client::find_again(&self.shared.configuration, self.client().identity()).await;
+                    let found = self.shared.find_again(self.client().identity()).await;
                     self.reading.found_again(found);
                 }
                 Step::Deliver(delivered) => self.deliver(*delivered),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
@@ -12,10 +13,11 @@ use crate::budget::Budget;
 use crate::client::Client;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
-use crate::failure::Failure;
+use crate::failure::{Attempt, Failure};
 use crate::logs::{Level, LogQueue};
 use crate::metrics::Metrics;
 use crate::page::Page;
+use crate::position::ContainerIdentity;
 use crate::trouble::Trouble;
 
 /// A page on its way to Java.
@@ -33,6 +35,8 @@ pub(crate) struct Shared {
     pub budget: Budget,
     pub trouble: Trouble,
     client: OnceCell<Arc<Client>>,
+    /// When the container was looked for last, and what came of it.
+    looked: tokio::sync::Mutex<Option<(Instant, Attempt<()>)>>,
     page_ids: AtomicU64,
     deliveries: Sender<Delivery>,
     wake_up: Sender<()>,
@@ -51,6 +55,7 @@ impl Shared {
             trouble: Trouble::default(),
             logs: LogQueue::new(Level::Info),
             client: OnceCell::new(),
+            looked: tokio::sync::Mutex::new(None),
             page_ids: AtomicU64::new(1),
             deliveries,
             wake_up,
@@ -66,6 +71,22 @@ impl Shared {
             .get_or_try_init(|| async { Ok(Arc::new(Client::connect(&self.configuration).await?)) })
             .await
             .cloned()
+    }
+
+    /// Asks whether the container's name still stands for this container. All ranges miss a container together, and each look
+    /// is a connection of its own: whoever waits while another looks takes the answer of the next look.
+    pub async fn find_again(&self, known: &ContainerIdentity) -> Attempt<()> {
+        let missed = Instant::now();
+        let mut looked = self.looked.lock().await;
+        if let Some((begun, found)) = &*looked
+            && *begun >= missed
+        {
+            return found.clone();
+        }
+        let begun = Instant::now();
+        let found = Client::find_again(&self.configuration, known).await;
+        *looked = Some((begun, found.clone()));
+        found
     }
 
     pub fn next_page_id(&self) -> u64 {

@@ -88,3 +88,30 @@ fn throttling_is_counted_and_waited_out() {
         "each 429 comes to the core, none is sat out by the driver"
     );
 }
+
+#[test]
+fn ranges_that_miss_the_container_together_look_for_it_once() {
+    let server = TestServer::with_container(16);
+    server.load(100);
+    let mut reader = Reader::open(&server.configuration(json!({})));
+    reader.start_all();
+    reader.read_until_idle(|_| ());
+    let lookups = || {
+        server
+            .requests()
+            .iter()
+            .filter(|request| request["kind"] == "account")
+            .count()
+    };
+    let before = lookups();
+    server.fault(json!({"operation": "changefeed", "count": 16, "kind": "status", "status": 404, "subStatus": 0}));
+    while server.faults_left() > 0 {
+        assert!(reader.session.poll(std::time::Duration::from_millis(10)).is_ok());
+    }
+    reader.read_until_idle(|_| ());
+    let found = lookups() - before;
+    assert!(
+        (1..=4).contains(&found),
+        "{found} connections to look for one container"
+    );
+}
