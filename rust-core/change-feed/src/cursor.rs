@@ -72,7 +72,7 @@ pub struct Accepted {
     pub finished: bool,
     /// The present state ends behind this page; the position goes on with the changes since it was pinned.
     pub switched: bool,
-    /// Whether the position moved at all.
+    /// Whether the position is another than the one that was told last.
     pub moved: bool,
     pub notices: Vec<Notice>,
 }
@@ -111,6 +111,8 @@ pub struct Cursor {
     items_without_lsn: ItemsWithoutLsn,
     /// The last item's LSN of the page before, to see a group that goes on.
     last_lsn: Option<i64>,
+    /// The position was changed otherwise than by an answer, and nobody has been told.
+    untold: bool,
 }
 
 impl Cursor {
@@ -119,6 +121,7 @@ impl Cursor {
             position,
             items_without_lsn,
             last_lsn: None,
+            untold: false,
         }
     }
 
@@ -127,15 +130,18 @@ impl Cursor {
         &self.position
     }
 
-    /// Goes on from somewhere else in the same range.
+    /// Goes on from somewhere else in the same range. The next answer is told even if it is that nothing is new: a state that
+    /// has the old position would have this one found again, elsewhere.
     pub fn go_on_from(&mut self, position: Position) {
         self.position = position;
         self.last_lsn = None;
+        self.untold = true;
     }
 
     /// Takes a new end for a bounded read, after [`Verdict::EndVoid`].
     pub fn set_end(&mut self, end: LineageLsn) {
         self.position.end = Some(End::Lsn(end));
+        self.untold = true;
     }
 
     /// Whether the token behind an answer says that the range is no longer read as one.
@@ -256,7 +262,7 @@ impl Cursor {
             Some(last) => *last = end.mark.clone(),
             None => marks.push(end.mark.clone()),
         }
-        let moved = end != self.position;
+        let moved = std::mem::take(&mut self.untold) || end != self.position;
         self.last_lsn = match switched {
             true => None,
             false => lsns.last().copied().flatten().or(self.last_lsn),

@@ -240,3 +240,63 @@ fn an_expired_range_that_was_split_meanwhile_is_split_first() {
         "each finds out for itself"
     );
 }
+
+#[test]
+fn what_a_range_goes_on_from_is_told_even_if_nothing_new_comes() {
+    let mut reading = reading(position());
+    reading.answered(Err(Failure::Expired(Error::new(Code::RetentionExpired, "400"))));
+    assert!(matches!(reading.next_step(), Step::BeginAnew));
+    let anew = Position {
+        token: Some("t1".to_owned()),
+        ..reading.position().clone()
+    };
+    reading.begun_anew(Ok(Some(anew.clone())));
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    // The answer's token is the one that it was asked with.
+    for told in [true, false] {
+        let nothing = page(&reading, "0", &[]);
+        reading.answered(Ok(nothing));
+        if told {
+            reading.next_step();
+            reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+            let Step::Deliver(delivered) = reading.next_step() else {
+                panic!("a state taken now would have the expired position")
+            };
+            assert_eq!(
+                delivered.accepted.position_after(&delivered.fetched_by, 0),
+                Some(anew.clone())
+            );
+        }
+        assert!(matches!(reading.next_step(), Step::Wait(_)), "told once");
+        assert!(matches!(reading.next_step(), Step::Fetch));
+    }
+}
+
+#[test]
+fn an_end_that_was_taken_again_is_told_even_if_nothing_new_comes() {
+    let mut bounded = position();
+    bounded.token = Some("t1".to_owned());
+    bounded.mark = None;
+    let at = |lsn, id| LineageLsn {
+        lsn,
+        lineage: lineage(id, "", "FF"),
+    };
+    bounded.end = Some(End::Lsn(at(5, "0")));
+    let mut reading = reading(bounded);
+    let nothing = |reading: &Reading| Page {
+        lsn: Some(3),
+        ..page(reading, "9", &[])
+    };
+    let answer = nothing(&reading);
+    reading.answered(Ok(answer));
+    reading.next_step();
+    reading.listed(Ok(vec![partition("9", &["0", "8"], "", "FF")]));
+    reading.end_taken(Ok(at(4, "9")));
+    reading.next_step();
+    let answer = nothing(&reading);
+    reading.answered(Ok(answer));
+    let Step::Deliver(delivered) = reading.next_step() else {
+        panic!("a state taken now would have the end taken once more")
+    };
+    assert_eq!(delivered.accepted.end.end, Some(End::Lsn(at(4, "9"))));
+}

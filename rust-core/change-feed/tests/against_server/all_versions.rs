@@ -2,6 +2,7 @@
 //! All versions and deletes: what arrives, and what is told when it cannot.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use azure_data_cosmos::models::TransactionalBatch;
 use change_feed::framing::SplitSnapshot;
@@ -11,8 +12,9 @@ use serde_json::{Value, json};
 use crate::harness::*;
 use crate::history::*;
 
-/// Index in the session's metrics.
+/// Indexes in the session's metrics.
 const RETENTION_EXPIRED: usize = 13;
+const NOT_MODIFIED: usize = 4;
 
 #[test]
 fn every_version_and_delete_arrives_once_with_what_it_says() {
@@ -227,6 +229,30 @@ fn an_expired_position_goes_on_as_was_declared() {
             .count();
         assert_eq!(told, 1, "{logs:?}");
     }
+}
+
+#[test]
+fn where_an_expired_range_goes_on_is_pinned_before_anything_comes() {
+    let server = TestServer::with_all_versions(1);
+    let configuration = all_versions(&server, json!({"retentionExpired": "START_FROM_NOW"}));
+    let splits = expired(&server, &configuration);
+    server.settings(json!({"allVersionsAndDeletes": {"retentionSeconds": 3600}}));
+    let pinned = server.log().len();
+    let mut reader = Reader::open(&configuration);
+    reader.session.add_splits(splits.clone()).unwrap();
+    let mut split = splits[0].clone();
+    while reader.session.metrics().unwrap()[NOT_MODIFIED] < 10 {
+        if let Some(page) = reader.session.poll(Duration::from_millis(10)).unwrap() {
+            assert!(follow(&mut reader, &page).is_empty());
+            split.position = page.position_after(0).unwrap();
+        }
+    }
+    // The job fails here, and what is written before it is read again was not written before the range went on.
+    drop(reader);
+    write(&server, &server.container(), 10..30);
+    let mut reader = Reader::open(&configuration);
+    reader.session.add_splits(vec![split]).unwrap();
+    assert_is_what_happened(&read_all(&mut reader), &server.log(), pinned, false);
 }
 
 #[test]
