@@ -84,6 +84,18 @@ class LocalServer:
         """Answers so much later from now on."""
         call("POST", self.admin + "latency", {"millis": millis})
 
+    def regions(self):
+        """The region that takes the writes, and the other one."""
+        return sorted(call("GET", self.admin + "regions"), key=lambda region: not region["writes"])
+
+    def fail_over(self, region):
+        """Moves the writes to a region."""
+        call("POST", self.admin + "failover", {"to": region})
+
+    def change_region(self, region, **change):
+        """Lets a region lag or go down; the names are those of the server's README."""
+        call("POST", self.admin + "regions", {"region": region, **change})
+
     def restart(self, seconds):
         """Lets all connections go and refuses new ones for a while; what a durable service keeps is kept. Returns when it
         is back."""

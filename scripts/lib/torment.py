@@ -60,12 +60,15 @@ class ServiceTormentor(threading.Thread):
     """Splits, merges, throttles, breaks connections, stops answering and restarts, until it is told to end."""
 
     MOST_PARTITIONS = 10
+    # The SDK of the writer leaves a region alone for a minute that has refused a write.
+    SECONDS_BETWEEN_FAILOVERS = 70
     PAUSE_SECONDS = (1.0, 6.0)
     DECK = (
         ["split"] * 4
         + ["merge"] * 3
         + ["nested_split", "split_many", "throttle", "throttle", "reset", "reset", "truncate", "wrong_length"]
         + ["unavailable", "late_answers", "latency", "refuse", "freeze", "restart", "restart", "lost_partitions"]
+        + ["failover", "failover", "region_down", "region_lag"]
     )
 
     def __init__(self, server, container, seed, journal, merges_file):
@@ -73,11 +76,12 @@ class ServiceTormentor(threading.Thread):
         self._server = server
         self._container = container
         self._dice = random.Random(f"service {seed}")
-        demanded = ["split", "split", "merge", "restart", "throttle", "reset", "freeze"]
+        demanded = ["split", "split", "merge", "restart", "failover", "throttle", "reset", "freeze"]
         self._deck = Deck(self._dice, "split", demanded, self.DECK)
         self._journal = journal
         self._merges = open(merges_file, "w", buffering=1)
         self._end = threading.Event()
+        self._last_failover = None
         self.failure = None
 
     def run(self):
@@ -98,6 +102,8 @@ class ServiceTormentor(threading.Thread):
         self.join(60)
         self._server.clear_faults()
         self._server.latency(0)
+        for region in self._server.regions():
+            self._server.change_region(region["name"], state="online", lagMillis=0)
         self._merges.close()
         self.check()
 
@@ -207,6 +213,32 @@ class ServiceTormentor(threading.Thread):
         seconds = self._dice.uniform(1, 5)
         self._server.restart(seconds)
         self._journal.note("server_restart", seconds=round(seconds, 1))
+
+    def failover(self):
+        """The other region takes the writes at once; what it lagged behind it has seen by then."""
+        now = time.monotonic()
+        if self._last_failover is not None and now - self._last_failover < self.SECONDS_BETWEEN_FAILOVERS:
+            return self.region_down()
+        self._last_failover = now
+        to = self._server.regions()[1]["name"]
+        self._server.fail_over(to)
+        return self._journal.note("failover", to=to)
+
+    def region_down(self):
+        """One of the two regions answers nothing for a while."""
+        region = self._dice.choice(self._server.regions())
+        seconds = self._dice.uniform(1, 5)
+        self._server.change_region(region["name"], state="down")
+        self._journal.note("region_down", region=region["name"], writes=region["writes"], seconds=round(seconds, 1))
+        self._end.wait(seconds)
+        self._server.change_region(region["name"], state="online")
+
+    def region_lag(self):
+        """The region that takes no writes sees them later from now on, also when it is the other one that takes none."""
+        region = self._dice.choice(self._server.regions())
+        millis = self._dice.choice([0, 300, 1500])
+        self._server.change_region(region["name"], lagMillis=millis)
+        self._journal.note("region_lag", region=region["name"], millis=millis)
 
 
 class ClusterTormentor:
