@@ -91,9 +91,15 @@ public final class CosmosDBSource<T>
     @Override
     public SplitEnumerator<CosmosDBSplit, CosmosDBEnumeratorState> restoreEnumerator(
             SplitEnumeratorContext<CosmosDBSplit> context, CosmosDBEnumeratorState state) {
-        return state.problem() == null
-                ? new CosmosDBSplitEnumerator(backend, configuration, state, context)
-                : new UnreadableStateEnumerator(state.problem());
+        if (state.problem() != null) {
+            return new UnreadableStateEnumerator(state.problem());
+        }
+        try {
+            return new CosmosDBSplitEnumerator(backend, configuration, state, context);
+        } catch (RuntimeException e) {
+            // Thrown here it can be lost, as LenientStateSerializer says.
+            return new UnreadableStateEnumerator(e);
+        }
     }
 
     @Override

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Entry;
+import io.github.cosmosflink.connector.cosmosdb.source.enumerator.CosmosDBEnumeratorState.Status;
+import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import java.io.IOException;
 import java.util.List;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
@@ -53,5 +56,26 @@ class UnreadableStateTest {
         assertThatThrownBy(() -> source.restoreEnumerator(null, newer).start())
                 .rootCause()
                 .hasMessageContaining("version");
+    }
+
+    /** Right in form, wrong in itself. */
+    @Test
+    void aRangeThatIsThereTwiceIsToldAtTheStart() throws Exception {
+        CosmosDBSplit split = new CosmosDBSplit("-FF@0", "[,FF)", new byte[] {1});
+        CosmosDBEnumeratorState twice =
+                serializer.deserialize(
+                        serializer.getVersion(),
+                        serializer.serialize(
+                                new CosmosDBEnumeratorState(
+                                        List.of(
+                                                new Entry(split, Status.PENDING, true),
+                                                new Entry(split, Status.ASSIGNED, true)),
+                                        0,
+                                        List.of())));
+
+        assertThatThrownBy(() -> source.restoreEnumerator(null, twice).start())
+                .hasMessageContaining("cannot be restored")
+                .rootCause()
+                .hasMessageContaining("-FF@0");
     }
 }

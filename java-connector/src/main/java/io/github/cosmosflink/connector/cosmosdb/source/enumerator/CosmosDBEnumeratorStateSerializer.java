@@ -69,7 +69,11 @@ public final class CosmosDBEnumeratorStateSerializer
         int moved = in.readCount();
         List<Move> moves = new ArrayList<>(moved);
         for (int i = 0; i < moved; i++) {
-            moves.add(new Move(in.readText(), in.readTransfer()));
+            Move move = new Move(in.readText(), in.readTransfer());
+            if (move.transfer() < 1 || move.transfer() > lastTransfer) {
+                throw corrupt(move + ", where transfers are numbered 1 to " + lastTransfer);
+            }
+            moves.add(move);
         }
         int count = in.readCount();
         List<Entry> entries = new ArrayList<>(count);
@@ -78,6 +82,9 @@ public final class CosmosDBEnumeratorStateSerializer
             boolean discovered = origin(in.readByte());
             CosmosDBSplit split =
                     CosmosDBSplitSerializer.INSTANCE.deserialize(splitVersion, in.readBytes());
+            if (split.isParked()) {
+                throw corrupt("parked splits are a reader's: " + split);
+            }
             entries.add(new Entry(split, status, discovered));
         }
         in.expectEnd();
@@ -107,7 +114,7 @@ public final class CosmosDBEnumeratorStateSerializer
             case 2:
                 return Status.DIVIDED;
             default:
-                throw new IOException(WHAT + " is corrupt: a feed range's status is " + code);
+                throw corrupt("a feed range's status is " + code);
         }
     }
 
@@ -118,7 +125,11 @@ public final class CosmosDBEnumeratorStateSerializer
             case PART_OF_ANOTHER:
                 return false;
             default:
-                throw new IOException(WHAT + " is corrupt: a feed range's origin is " + code);
+                throw corrupt("a feed range's origin is " + code);
         }
+    }
+
+    private static IOException corrupt(String what) {
+        return new IOException(WHAT + " is corrupt: " + what);
     }
 }

@@ -90,10 +90,17 @@ public final class FeedRangeLedger {
     /** Whether there are ranges of which no reader is known. */
     private boolean unsettled;
 
-    /** Takes up a checkpoint. Nothing is assigned before {@link #discovered} has confirmed it. */
+    /**
+     * Takes up a checkpoint. Nothing is assigned before {@link #discovered} has confirmed it.
+     *
+     * @throws IllegalStateException when a range is there twice
+     */
     public static FeedRangeLedger restore(CosmosDBEnumeratorState state) {
         FeedRangeLedger ledger = new FeedRangeLedger();
         for (Entry entry : state.entries()) {
+            if (ledger.ranges.containsKey(entry.split().splitId())) {
+                throw new IllegalStateException("the state has a range twice: " + entry);
+            }
             ledger.put(new Range(entry.split(), entry.status(), entry.isDiscovered(), NO_READER));
         }
         ledger.unsettled = !state.entries().isEmpty();

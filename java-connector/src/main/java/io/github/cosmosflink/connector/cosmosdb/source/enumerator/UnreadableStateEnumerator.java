@@ -8,7 +8,10 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.util.FlinkRuntimeException;
 
-/** Stands for state that could not be read: fails the job when it is started, and does nothing. */
+/**
+ * Stands for state that could not be read, or taken up: fails the job when it is started, and does
+ * nothing.
+ */
 @Internal
 public final class UnreadableStateEnumerator
         implements SplitEnumerator<CosmosDBSplit, CosmosDBEnumeratorState> {

@@ -6,6 +6,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import org.apache.flink.annotation.Internal;
@@ -92,9 +93,10 @@ public final class StateBytes {
             this.bytes = ByteBuffer.wrap(bytes, 0, length);
         }
 
+        /** 0 to 255. */
         public int readByte() throws IOException {
             try {
-                return bytes.get();
+                return Byte.toUnsignedInt(bytes.get());
             } catch (BufferUnderflowException e) {
                 throw truncated();
             }
@@ -140,7 +142,19 @@ public final class StateBytes {
         }
 
         public String readText() throws IOException {
-            return new String(readBytes(), StandardCharsets.UTF_8);
+            int start = bytes.position();
+            try {
+                // A new decoder refuses what is not UTF-8; a String would replace it.
+                return StandardCharsets.UTF_8
+                        .newDecoder()
+                        .decode(ByteBuffer.wrap(readBytes()))
+                        .toString();
+            } catch (CharacterCodingException e) {
+                throw new IOException(
+                        String.format(
+                                "%s is corrupt: the text at byte %d is not UTF-8", what, start),
+                        e);
+            }
         }
 
         public void expectEnd() throws IOException {

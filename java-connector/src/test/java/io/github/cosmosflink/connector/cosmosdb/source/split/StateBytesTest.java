@@ -24,7 +24,7 @@ public class StateBytesTest {
     @Test
     void whatIsWrittenIsRead() throws Exception {
         StateBytes.Writer out = new StateBytes.Writer();
-        out.writeByte(-3);
+        out.writeByte(0xfd);
         out.writeInt(2);
         out.writeText("é");
         out.writeLong(1L << 40);
@@ -32,7 +32,7 @@ public class StateBytesTest {
         assertThat(bytes.length).isEqualTo(1 + 4 + 4 + 2 + 8 + 4);
 
         StateBytes.Reader in = new StateBytes.Reader("this", bytes);
-        assertThat(in.readByte()).isEqualTo(-3);
+        assertThat(in.readByte()).isEqualTo(0xfd);
         assertThat(in.readCount()).isEqualTo(2);
         assertThat(in.readText()).isEqualTo("é");
         assertThat(in.readTransfer()).isEqualTo(1L << 40);
