@@ -301,6 +301,7 @@ impl Patience {
             let (error, asked) = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(Failure::Transient { error, asked, .. }) => (error, asked),
+                Err(Failure::Unreadable(error)) => (error, None),
                 Err(failure) => return Err(failure.into_error()),
             };
             if self.is_over() {

@@ -20,6 +20,8 @@ pub enum Failure {
     Moved(Error),
     /// The service no longer has the changes behind the token.
     Expired(Error),
+    /// The answer does not read: cut on its way, or in words that are not known here. Ask again a few times.
+    Unreadable(Error),
     /// Asking again does not help.
     Fatal(Error),
 }
@@ -32,6 +34,7 @@ impl Failure {
             | Failure::Missing(error)
             | Failure::Moved(error)
             | Failure::Expired(error)
+            | Failure::Unreadable(error)
             | Failure::Fatal(error) => error,
         }
     }

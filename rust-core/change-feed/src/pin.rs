@@ -11,8 +11,8 @@ use crate::token::goes_on_behind;
 pub(crate) async fn poll_now(client: &Client, position: &Position) -> Attempt<Now> {
     let asked = now::question(position);
     let answer = client.fetch(asked.mode, &asked.range, asked.start, None).await?;
-    let items = answer.items(asked.mode).map_err(Failure::Fatal)?;
-    let page = answer.page(&items, false).map_err(Failure::Fatal)?;
+    let items = answer.items(asked.mode).map_err(Failure::Unreadable)?;
+    let page = answer.page(&items, false).map_err(Failure::Unreadable)?;
     let partitions = client.partitions(false).await?;
     now::judge(position, &page, goes_on_behind(&page.next_token), &partitions)
 }

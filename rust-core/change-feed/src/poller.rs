@@ -154,8 +154,8 @@ impl Poller {
             )
             .await?;
         self.count(&answer);
-        let items = answer.items(position.mode).map_err(Failure::Fatal)?;
-        let page = answer.page(&items, past_end_time).map_err(Failure::Fatal)?;
+        let items = answer.items(position.mode).map_err(Failure::Unreadable)?;
+        let page = answer.page(&items, past_end_time).map_err(Failure::Unreadable)?;
         self.fetched = Some(Fetched {
             answer,
             items,

@@ -3,7 +3,8 @@
 //! told what came of it. The poller does it in earnest; a simulation may do it any way it likes.
 //!
 //! 1. connect, and refuse a position of another container;
-//! 2. fetch the page at the position; a passing failure is waited out and asked again with the same token;
+//! 2. fetch the page at the position; a passing failure is waited out and asked again with the same token, and so is an
+//!    answer that does not read, a few times;
 //! 3. a split ends the reading with the children; when the service lists no border yet, the same token is asked again;
 //! 4. find the partition that answered, let the [`Cursor`] judge, take a bounded read's end again where it is void;
 //! 5. hand the page over, end where the range ends, wait where nothing was new, and so on from 2.
@@ -19,6 +20,9 @@ use crate::failure::{Attempt, Failure};
 use crate::position::{LineageLsn, Position};
 use crate::range::{PhysicalRange, cut_at_partitions};
 use crate::token::TokenShape;
+
+/// After so many answers in a row that do not read, about three seconds, it is no accident.
+const UNREADABLE_TRIES: u32 = 5;
 
 /// What the reading does next.
 #[derive(Debug)]
@@ -166,6 +170,8 @@ pub struct Reading {
     idle: Backoff,
     /// Waits between failed requests.
     retry: Backoff,
+    /// How many answers in a row did not read.
+    unreadable: u32,
     in_trouble: bool,
     /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
     overlaps: bool,
@@ -184,6 +190,7 @@ impl Reading {
             cursor: Cursor::new(position, manner.items_without_lsn),
             idle: Backoff::new(manner.idle_poll_min, manner.idle_poll_max),
             retry: Backoff::for_retries(),
+            unreadable: 0,
             in_trouble: false,
             overlaps: false,
             served_by: None,
@@ -275,6 +282,7 @@ impl Reading {
             Ok(page) => page,
             Err(failure) => return self.failed(failure),
         };
+        self.unreadable = 0;
         // Before anything else: the driver follows a split inside one call, and the page may come from one child.
         match self.cursor.is_split(&page.shape) {
             Ok(true) => self.state = State::Split,
@@ -385,7 +393,11 @@ impl Reading {
             Failure::Moved(error) => self.try_again(error, false, None),
             Failure::Missing(error) => self.state = State::Lost(error),
             Failure::Expired(error) => self.state = State::Expired(error),
-            Failure::Fatal(error) => self.fail(error),
+            Failure::Unreadable(error) if self.unreadable < UNREADABLE_TRIES => {
+                self.unreadable += 1;
+                self.try_again(error, false, None);
+            }
+            Failure::Unreadable(error) | Failure::Fatal(error) => self.fail(error),
         }
     }
 

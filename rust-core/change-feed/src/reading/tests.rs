@@ -169,6 +169,34 @@ fn a_container_of_another_rid_is_refused_before_anything_is_fetched() {
 }
 
 #[test]
+fn answers_that_do_not_read_are_asked_for_again_a_few_times() {
+    let mut reading = reading(position());
+    let unreadable = || Err(Failure::Unreadable(Error::new(Code::PageMalformed, "cut")));
+    let whole = vec![partition("0", &[], "", "FF")];
+    for _ in 0..2 {
+        for _ in 0..UNREADABLE_TRIES {
+            reading.answered(unreadable());
+            assert!(matches!(reading.next_step(), Step::Wait(_)));
+            assert!(matches!(reading.next_step(), Step::Fetch));
+        }
+        let good = page(&reading, "0", &[1]);
+        reading.answered(Ok(good));
+        if matches!(reading.next_step(), Step::ListPartitions { .. }) {
+            reading.listed(Ok(whole.clone()));
+            assert!(matches!(reading.next_step(), Step::Deliver(_)));
+        }
+        assert!(matches!(reading.next_step(), Step::Fetch));
+    }
+    for _ in 0..UNREADABLE_TRIES {
+        reading.answered(unreadable());
+        assert!(matches!(reading.next_step(), Step::Wait(_)));
+        assert!(matches!(reading.next_step(), Step::Fetch));
+    }
+    reading.answered(unreadable());
+    assert!(matches!(ended(&mut reading), Outcome::Failed(error) if error.code == Code::PageMalformed));
+}
+
+#[test]
 fn a_release_drops_what_was_not_handed_over_and_changes_no_end() {
     let mut released = reading(position());
     let answer = page(&released, "0", &[1]);

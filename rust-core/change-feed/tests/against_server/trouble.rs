@@ -71,6 +71,17 @@ fn a_truncated_body() {
 }
 
 #[test]
+fn a_body_that_is_shorter_than_its_length() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "long"}));
+}
+
+/// Such an answer is a whole one for HTTP; only the page does not read.
+#[test]
+fn a_body_that_is_longer_than_its_length() {
+    reads_through(json!({"operation": "changefeed", "count": 3, "kind": "short"}));
+}
+
+#[test]
 fn throttling_is_counted_and_waited_out() {
     let server = TestServer::with_container(1);
     server.load(10);
