@@ -2,9 +2,10 @@
 //! The one check: what the sink shows equals what the feed says.
 //!
 //! All versions: every change in scope once. Latest version: the last version of every document in scope once, each change
-//! once at most. In order per key, each transaction whole. Once more only what a merge allows, which is counted.
+//! once at most. In order per key, each transaction whole. Once more only what a merge allows, which is counted;
+//! less only where a range said that it went on from somewhere else, because what it stood before was kept no more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use change_feed::configuration::{Mode, Start, StartFrom};
 use change_feed::position::{End, Position};
@@ -32,6 +33,24 @@ pub struct Owed {
 pub struct Excuses {
     /// Keys whose end was taken again after a merge.
     pub end_retaken: [bool; KEYS as usize],
+}
+
+/// How far a key has come.
+#[derive(Debug, Default, Clone, Copy)]
+struct Key {
+    /// How often its present state was begun after the first time.
+    beginnings: usize,
+    phase: usize,
+    /// The last change of each phase.
+    last: [Option<ChangeId>; 2],
+}
+
+impl Key {
+    fn starts_over(&mut self) {
+        self.beginnings += 1;
+        self.phase = 0;
+        self.last[0] = None;
+    }
 }
 
 impl Owed {
@@ -82,14 +101,27 @@ impl Owed {
         let mut shown = [vec![0usize; changes.len()], vec![0usize; changes.len()]];
         let mut allowed = vec![0usize; changes.len()];
         let mut repeated = 0;
-        let mut last: [Option<(usize, ChangeId)>; KEYS as usize] = [None; KEYS as usize];
-        let mut group_of: HashMap<(usize, usize), usize> = HashMap::new();
+        // What a range left out when it went on from somewhere else, and whose present state came then.
+        let mut left_out = vec![false; changes.len()];
+        let mut begun_again = vec![false; changes.len()];
+        let mut keys = [Key::default(); KEYS as usize];
+        let mut group_of: HashMap<(usize, usize, usize), usize> = HashMap::new();
         let mut in_time: Vec<&Emitted> = committed.iter().collect();
         in_time.sort_by_key(|emitted| emitted.time);
         for (number, emitted) in in_time.iter().enumerate() {
             let (group, present) = match &emitted.what {
                 What::Repeats(again) => {
                     again.iter().for_each(|&change| allowed[change] += 1);
+                    continue;
+                }
+                What::Gap(gap) => {
+                    gap.lost.iter().for_each(|&change| left_out[change] = true);
+                    for &change in &gap.present {
+                        begun_again[change] = true;
+                        shown[0][change] = 0;
+                    }
+                    let of: HashSet<u8> = gap.present.iter().map(|&change| changes[change].key).collect();
+                    of.into_iter().for_each(|key| keys[usize::from(key)].starts_over());
                     continue;
                 }
                 What::Finished { .. } => continue,
@@ -110,12 +142,14 @@ impl Owed {
                     repeated += 1;
                     continue;
                 }
-                let key = usize::from(change.key);
-                if last[key].is_some_and(|last| last > (phase, id)) {
-                    return Err(format!("change {id} of key {key} was emitted out of order"));
+                let key = &mut keys[usize::from(change.key)];
+                if phase < key.phase || key.last[phase].is_some_and(|last| last > id) {
+                    return Err(format!("change {id} of key {} was emitted out of order", change.key));
                 }
-                last[key] = Some((phase, id));
-                if *group_of.entry((phase, change.commit)).or_insert(number) != number {
+                key.phase = phase;
+                key.last[phase] = Some(id);
+                let part = (key.beginnings, phase, change.commit);
+                if *group_of.entry(part).or_insert(number) != number {
                     return Err(format!("transaction {} of change {id} was torn", change.commit));
                 }
             }
@@ -137,13 +171,14 @@ impl Owed {
                 Mode::LatestVersion => (started && before_end && is_last, started),
             };
             let may = may && (before_end || excuses.end_retaken[key]);
-            if must && shown[1][id] == 0 {
+            if must && shown[1][id] == 0 && !left_out[id] {
                 return Err(format!("change {id} of key {key} was lost"));
             }
             if !may && shown[1][id] > 0 {
                 return Err(format!("change {id} of key {key} lies outside of what was asked for"));
             }
             let was_present = self.present_state && ordinal < self.from[key];
+            let was_present = was_present || begun_again[id];
             if was_present && is_last && ordinal < self.until[key] && shown[0][id] == 0 {
                 return Err(format!("change {id} of key {key} is missing in the present state"));
             }

@@ -179,6 +179,9 @@ impl Job {
             }
             let version = world.service.container.version;
             if self.parked.is_empty() && self.readers.iter().all(|reader| reader.is_quiet(version)) {
+                if self.readers.iter().any(Reader::keeps_silent) {
+                    return Err(broken("a range that went on from somewhere else has not said so"));
+                }
                 return Ok(());
             }
         }

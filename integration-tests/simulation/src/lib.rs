@@ -8,6 +8,7 @@
 //! | `service` | what the driver and the service answer |
 //! | `discovery` | what a job does first |
 //! | `reader` | what a reader does with the core |
+//! | `expiry` | what becomes of positions that are older than what the service keeps |
 //! | `job` | what Flink does with readers: checkpoints, failures, the sink |
 //! | `settings` | what differs between schedules from the start |
 //! | `schedule` | what may happen, and how often |
@@ -19,6 +20,7 @@ pub mod check;
 pub mod container;
 pub mod contract;
 pub mod discovery;
+pub mod expiry;
 pub mod job;
 pub mod reader;
 pub mod schedule;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use change_feed::configuration::RetentionExpired;
 use change_feed::cursor::Notice;
 use change_feed::error::Error;
 use change_feed::framing::SplitSnapshot;
@@ -15,6 +16,7 @@ use fastrand::Rng;
 use crate::check::Excuses;
 use crate::container::{ChangeId, bounds};
 use crate::discovery::poll_now;
+use crate::expiry::{Gap, begin_anew};
 use crate::service::{LAG_SECONDS, Service};
 use crate::trace::Trace;
 
@@ -30,12 +32,21 @@ pub struct Fetched {
     pub lsns: Vec<i64>,
     /// Changes that a merge makes the page bring once more: from the position's token to its mark.
     pub repeats: Vec<ChangeId>,
+    /// What was left out before the page.
+    gaps: Vec<Gap>,
 }
 
 #[derive(Debug)]
 enum Queued {
-    Page { split: String, page: Rc<Fetched> },
-    End { split: String, outcome: Outcome },
+    Page {
+        split: String,
+        page: Rc<Fetched>,
+    },
+    End {
+        split: String,
+        outcome: Outcome,
+        gaps: Vec<Gap>,
+    },
 }
 
 /// What the model keeps of an answer until it is handed over or thrown away.
@@ -56,6 +67,8 @@ struct Task {
     /// A page of it is in the session's queue.
     occupied: bool,
     fetched: Option<Items>,
+    /// Where it went on, and nobody has been told.
+    gaps: Vec<Gap>,
     /// The container's version, and how often in a row it was answered that nothing more is there.
     quiet: (u64, usize),
 }
@@ -101,6 +114,8 @@ pub enum What {
     Group { changes: Vec<ChangeId>, present: bool },
     /// From here on these may come once more.
     Repeats(Vec<ChangeId>),
+    /// The range went on from somewhere else.
+    Gap(Gap),
     /// A bounded range ended.
     Finished { range: (u8, u8) },
 }
@@ -133,6 +148,8 @@ pub struct World<'a> {
     /// Counts what is emitted.
     pub time: &'a mut u64,
     pub excuses: &'a mut Excuses,
+    /// What the job does about a position whose changes are kept no more.
+    pub retention_expired: RetentionExpired,
 }
 
 impl Reader {
@@ -168,6 +185,7 @@ impl Reader {
                 wish,
                 occupied: false,
                 fetched: None,
+                gaps: Vec::new(),
                 quiet: (0, 0),
             });
             self.held.insert(split.split_id.clone(), Held::Added(split));
@@ -201,6 +219,11 @@ impl Reader {
         self.queue.is_empty() && self.emitting.is_none() && self.tasks.iter().all(is_told)
     }
 
+    /// Whether a range went on from somewhere else and has not said so: a failure would have it do so again.
+    pub fn keeps_silent(&self) -> bool {
+        self.tasks.iter().any(|task| !task.gaps.is_empty())
+    }
+
     pub fn tasks(&self) -> usize {
         self.tasks.len()
     }
@@ -225,8 +248,15 @@ impl Reader {
                 world.excuses.end_retaken[usize::from(low)..usize::from(high)].fill(true);
                 reading.end_taken(end);
             }
-            // Nothing expires here that was told where it stands: the job fails.
-            Step::BeginAnew => reading.begun_anew(Ok(None)),
+            Step::BeginAnew => {
+                let anew = begin_anew(world.service, reading.position(), world.retention_expired, world.rng);
+                reading.begun_anew(anew.map(|anew| {
+                    anew.map(|(position, gap)| {
+                        task.gaps.push(gap);
+                        position
+                    })
+                }));
+            }
             Step::FindContainer => reading.found_again(Ok(())),
             Step::Deliver(delivered) => {
                 let items = task.fetched.take().expect("what is delivered was fetched");
@@ -242,6 +272,7 @@ impl Reader {
                         changes: items.changes,
                         lsns: items.lsns,
                         repeats,
+                        gaps: std::mem::take(&mut task.gaps),
                     }),
                 });
             }
@@ -255,6 +286,7 @@ impl Reader {
                 self.queue.push_back(Queued::End {
                     split: task.split,
                     outcome,
+                    gaps: task.gaps,
                 });
                 return Ok(());
             }
@@ -273,7 +305,7 @@ impl Reader {
         if self.emitting.is_none() {
             match self.queue.pop_front() {
                 None => return Ok(Turn::Nothing),
-                Some(Queued::End { split, outcome }) => return self.ended(&split, outcome, world),
+                Some(Queued::End { split, outcome, gaps }) => return self.ended(&split, outcome, gaps, world),
                 Some(Queued::Page { split, page }) => {
                     if let Some(task) = self.tasks.iter_mut().find(|task| task.split == split) {
                         task.occupied = false;
@@ -292,8 +324,11 @@ impl Reader {
             )));
         }
         let accepted = &page.delivered.accepted;
-        if group == 0 && !page.repeats.is_empty() {
-            self.put(What::Repeats(page.repeats.clone()), world);
+        if group == 0 {
+            self.put_gaps(&page.gaps, world);
+            if !page.repeats.is_empty() {
+                self.put(What::Repeats(page.repeats.clone()), world);
+            }
         }
         let changes: Vec<ChangeId> = accepted
             .groups
@@ -320,7 +355,13 @@ impl Reader {
         });
     }
 
-    fn ended(&mut self, split: &str, outcome: Outcome, world: &mut World<'_>) -> Result<Turn, Error> {
+    fn put_gaps(&mut self, gaps: &[Gap], world: &mut World<'_>) {
+        for gap in gaps {
+            self.put(What::Gap(gap.clone()), world);
+        }
+    }
+
+    fn ended(&mut self, split: &str, outcome: Outcome, gaps: Vec<Gap>, world: &mut World<'_>) -> Result<Turn, Error> {
         let Some(held) = self.held.remove(split) else {
             return Err(broken(&format!("split {split} ended twice")));
         };
@@ -331,6 +372,7 @@ impl Reader {
                 self.put(What::Finished { range }, world);
             }
             Outcome::Split(children) => {
+                self.put_gaps(&gaps, world);
                 self.add(children.iter().map(Position::snapshot).collect(), world)?;
             }
             Outcome::Released => return Ok(Turn::Released(held.snapshot())),

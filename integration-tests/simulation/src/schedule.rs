@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One schedule: whatever a container and Flink may do to a running job, drawn from a seed.
 
-use change_feed::configuration::{Mode, StartFrom, Stop};
+use change_feed::configuration::{Mode, RetentionExpired, StartFrom, Stop};
 use change_feed::error::Error;
 use fastrand::Rng;
 
@@ -65,6 +65,7 @@ pub fn run(seed: u64, trace: &mut Trace) -> Result<Outcome, String> {
         trace,
         time: &mut time,
         excuses: &mut excuses,
+        retention_expired: settings.retention_expired,
     };
     let splits = positions
         .iter()
@@ -152,6 +153,9 @@ fn play(
             92..=93 => job.unpark(world)?,
             94 => split(world.service, world.rng, world.trace),
             95..=97 if settings.merges.is_some() => merge(world.service, settings, world.rng, world.trace),
+            98..=99 if settings.retention_expired != RetentionExpired::Fail && world.rng.bool() => {
+                expire(world.service, world.rng, world.trace);
+            }
             95..=97 => split(world.service, world.rng, world.trace),
             98 => finish_splits(world.service, world.rng, world.trace),
             _ => world.service.container.now += world.rng.i64(1..4),
@@ -184,6 +188,7 @@ fn a_quiet_night(job: &mut Job, settings: &Settings, world: &mut World<'_>) -> R
             partition.expired = partition.lsn;
         }
     }
+    world.retention_expired = RetentionExpired::Fail;
     world.service.container.now += 1000;
     let readers = world.rng.usize(1..5);
     job.fail(readers, world)?;
@@ -231,6 +236,16 @@ fn write(service: &mut Service, rng: &mut Rng, trace: &mut Trace) {
             )
         });
     }
+}
+
+/// A partition forgets older changes, perhaps all.
+fn expire(service: &mut Service, rng: &mut Rng, trace: &mut Trace) {
+    let container = &mut service.container;
+    let live = container.live();
+    let place = live[rng.usize(..live.len())];
+    let partition = &mut container.partitions[place];
+    partition.expired = rng.i64(partition.expired..=partition.lsn);
+    trace.say(|| format!("partition {place} keeps nothing up to LSN {}", partition.expired));
 }
 
 /// Begins a split, which ends at once or locks the partition for a while.

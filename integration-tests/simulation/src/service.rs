@@ -230,7 +230,8 @@ impl Service {
             At::Start(Start::Beginning) => 0,
             // The driver asks for now and then for what is behind it, and is answered by whichever replica.
             At::Start(Start::Now) if mode == Mode::AllVersionsAndDeletes => {
-                let at = At::Behind(place, visible);
+                // A replica does not know of what it has forgotten.
+                let at = At::Behind(place, visible.max(partition.expired));
                 return self.read(mode, Part { at, ..part }, place, rng);
             }
             At::Start(Start::Now) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is drawn once for a schedule: the job's options and the weather.
 
-use change_feed::configuration::{Mode, Start, StartFrom, Stop};
+use change_feed::configuration::{Mode, RetentionExpired, Start, StartFrom, Stop};
 use fastrand::Rng;
 
 use crate::container::MergeModel;
@@ -21,6 +21,8 @@ pub struct Settings {
     pub merges: Option<MergeModel>,
     pub lists_all_ancestors: bool,
     pub weather: Weather,
+    /// Where it is not a failure, changes are kept for a time only.
+    pub retention_expired: RetentionExpired,
 }
 
 impl Settings {
@@ -53,6 +55,12 @@ impl Settings {
             1 => Some(MergeModel::Renumbers),
             _ => None,
         };
+        // Drawn aside: whoever knows a schedule by its seed finds it as it was.
+        let retention_expired = match (mode, Rng::with_seed(rng.clone().u64(..)).u8(0..8)) {
+            (Mode::AllVersionsAndDeletes, 2..=3) => RetentionExpired::StartFromNow,
+            (Mode::AllVersionsAndDeletes, 6..=7) => RetentionExpired::PresentStateThenChanges,
+            _ => RetentionExpired::Fail,
+        };
         let mut sometimes = |most: u8| if rng.bool() { rng.u8(0..most) } else { 0 };
         let weather = Weather {
             throttled: sometimes(10),
@@ -73,6 +81,7 @@ impl Settings {
             merges,
             lists_all_ancestors: rng.bool(),
             weather,
+            retention_expired,
         }
     }
 }
