@@ -27,7 +27,9 @@ import org.apache.flink.configuration.MemorySize;
 public final class CosmosDBSourceBuilder<T> {
 
     private static final int LARGEST_PAGE_SIZE = 100_000;
-    private static final int MOST_MIN_SPLITS = 100_000;
+
+    /** A reader that has them all names them in one message. */
+    static final int MOST_MIN_SPLITS = 10_000;
 
     /** An answer of the service (4 MB) and a batch that it does not cut (2 MB) must find room. */
     private static final MemorySize LEAST_BYTES_IN_FLIGHT = MemorySize.ofMebiBytes(6);
@@ -110,8 +112,8 @@ public final class CosmosDBSourceBuilder<T> {
 
     /**
      * Least number of splits that the container's feed ranges are cut into, evenly, when a job
-     * without state starts. By default there is one for each physical partition, and more readers
-     * than that have nothing to do.
+     * without state starts; up to 10,000. By default there is one for each physical partition, and
+     * more readers than that have nothing to do.
      */
     public CosmosDBSourceBuilder<T> minSplits(int minSplits) {
         this.minSplits = minSplits;

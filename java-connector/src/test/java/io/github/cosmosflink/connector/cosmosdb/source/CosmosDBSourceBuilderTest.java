@@ -80,7 +80,7 @@ class CosmosDBSourceBuilderTest {
                                 b.startFrom(StartPosition.at(Instant.ofEpochMilli(1)))
                                         .stopAt(StopPosition.at(Instant.EPOCH))),
                 refused("minSplits", "'0'", b -> b.minSplits(0)),
-                refused("minSplits", "'100001'", b -> b.minSplits(100_001)),
+                refused("minSplits", "'10001'", b -> b.minSplits(10_001)),
                 refused("retentionExpired", "nothing", b -> b.retentionExpired(null)),
                 refused(
                         "retentionExpired",
