@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Carries the {@link FeedRangeCoordination}'s decisions to Flink. All methods run in the
- * coordinator's thread, but for the discovery itself.
+ * coordinator's thread, but for {@link #close}; the discovery itself runs in one of its own.
  *
  * <ol>
  *   <li>{@link #start} discovers the feed ranges on a worker thread, or checks those of a restored
@@ -56,7 +56,7 @@ public final class CosmosDBSplitEnumerator
     private volatile long splitsMoved;
     private volatile long transfersCancelled;
 
-    private boolean closed;
+    private volatile boolean closed;
 
     /**
      * @param state null on a fresh start

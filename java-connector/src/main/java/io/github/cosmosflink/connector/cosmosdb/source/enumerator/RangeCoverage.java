@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.cosmosflink.connector.cosmosdb.source.enumerator;
 
+import io.github.cosmosflink.connector.cosmosdb.source.split.Shown;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -60,7 +61,7 @@ final class RangeCoverage {
                 "the state does not cover the container's key space once: "
                         + what
                         + "; the ranges are "
-                        + live);
+                        + Shown.of(live));
     }
 
     private static List<Bounds> sorted(Collection<String> ranges) {
