@@ -66,7 +66,7 @@ public final class StartPosition implements Serializable {
      * What changed in the second of a point in time, or later. The service resolves it to about
      * five seconds. Latest version only.
      *
-     * @param instant not before the epoch
+     * @param instant not before the epoch, and not to come when the job starts: the job then fails
      */
     public static StartPosition at(Instant instant) {
         return new StartPosition(

@@ -76,9 +76,10 @@ public interface CosmosDBDeserializationSchema<T> extends Serializable, ResultTy
      * the one before, LSN and time. In both modes; latest version knows no operation, no delete and
      * no document before.
      *
-     * @param documents makes one record of a document or none; of none, there is no change. It is
-     *     called for the document and for the one before, with the metadata of the change, and
-     *     never for a delete
+     * @param documents makes one record of a document or none; of a document that it makes none of,
+     *     there is no change, but its delete comes. It is called for the document and for the one
+     *     before, both with the metadata of the change: for the one before a delete with the
+     *     delete's, but never for the empty document of a delete
      */
     static <T> CosmosDBDeserializationSchema<CosmosDBChange<T>> changes(
             CosmosDBDeserializationSchema<T> documents) {
