@@ -204,5 +204,6 @@ pub fn manner() -> Manner {
         items_without_lsn: change_feed::configuration::ItemsWithoutLsn::Fail,
         idle_poll_min: std::time::Duration::from_millis(1),
         idle_poll_max: std::time::Duration::from_millis(1),
+        page_size: 8,
     }
 }

@@ -21,6 +21,9 @@ use crate::position::{LineageLsn, Position};
 use crate::range::{PhysicalRange, cut_at_partitions};
 use crate::token::TokenShape;
 
+/// The largest transaction, which the service does not cut: a page may be so much longer than asked for.
+const LARGEST_BATCH: usize = 100;
+
 /// After so many answers in a row that do not read, about three seconds, it is no accident.
 const UNREADABLE_TRIES: u32 = 5;
 
@@ -123,6 +126,8 @@ pub struct Manner {
     /// Waits between polls that brought nothing new.
     pub idle_poll_min: Duration,
     pub idle_poll_max: Duration,
+    /// Documents that the service is asked for at a time.
+    pub page_size: usize,
 }
 
 impl Manner {
@@ -131,6 +136,7 @@ impl Manner {
             items_without_lsn: configuration.items_without_lsn,
             idle_poll_min: configuration.idle_poll_min,
             idle_poll_max: configuration.idle_poll_max,
+            page_size: configuration.page_size.get() as usize,
         }
     }
 }
@@ -175,6 +181,9 @@ pub struct Reading {
     in_trouble: bool,
     /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
     overlaps: bool,
+    /// Documents that a page may hold, and how many of those behind a void mark may still come again.
+    most: usize,
+    repeats: usize,
     /// The partition that answered last, by its place in the topology; looked for anew when another answers.
     served_by: Option<(usize, Arc<[PhysicalRange]>)>,
     /// What was told of this range already.
@@ -193,6 +202,8 @@ impl Reading {
             unreadable: 0,
             in_trouble: false,
             overlaps: false,
+            most: manner.page_size.saturating_add(LARGEST_BATCH),
+            repeats: 0,
             served_by: None,
             told: Vec::new(),
             notes: Vec::new(),
@@ -468,10 +479,8 @@ impl Reading {
         if std::mem::take(&mut self.in_trouble) {
             self.notes.push(Note::TroubleOver);
         }
-        self.notice(&accepted, page.lsns.len());
-        if self.overlaps && accepted.documents() > 0 {
-            self.notes.push(Note::RepeatedAfterMerge(accepted.documents()));
-        }
+        self.notice(&accepted);
+        self.count_repeats(&accepted, page.not_modified);
         if accepted.switched {
             self.overlaps = false;
             self.notes.push(Note::PresentStateRead);
@@ -491,14 +500,32 @@ impl Reading {
         };
     }
 
-    fn notice(&mut self, accepted: &Accepted, items: usize) {
+    /// Counts what may have been emitted before: all while the present state overlaps with the changes; behind a void mark as
+    /// many as the page of the mark may have held, or until there is nothing more.
+    fn count_repeats(&mut self, accepted: &Accepted, not_modified: bool) {
+        if accepted.notices.contains(&Notice::MarkVoid) {
+            self.repeats = self.most;
+        }
+        if not_modified {
+            self.repeats = 0;
+        }
+        let documents = accepted.documents();
+        let again = if self.overlaps {
+            documents
+        } else {
+            documents.min(self.repeats)
+        };
+        self.repeats = self.repeats.saturating_sub(documents);
+        if again > 0 {
+            self.notes.push(Note::RepeatedAfterMerge(again));
+        }
+    }
+
+    fn notice(&mut self, accepted: &Accepted) {
         if accepted.first > 0 {
             self.notes.push(Note::AlreadyEmitted(accepted.first));
         }
         for notice in &accepted.notices {
-            if *notice == Notice::MarkVoid {
-                self.notes.push(Note::RepeatedAfterMerge(items));
-            }
             if !self.told.contains(notice) {
                 self.told.push(*notice);
                 self.notes.push(Note::Unusual(*notice));

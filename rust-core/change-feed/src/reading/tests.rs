@@ -9,6 +9,7 @@ fn manner() -> Manner {
         items_without_lsn: ItemsWithoutLsn::Fail,
         idle_poll_min: Duration::from_millis(100),
         idle_poll_max: Duration::from_millis(1000),
+        page_size: 3,
     }
 }
 
@@ -327,4 +328,45 @@ fn an_end_that_was_taken_again_is_told_even_if_nothing_new_comes() {
         panic!("a state taken now would have the end taken once more")
     };
     assert_eq!(delivered.accepted.end.end, Some(End::Lsn(at(4, "9"))));
+}
+
+#[test]
+fn what_may_come_again_after_a_merge_is_counted_over_pages_of_any_size() {
+    let repeated = |reading: &mut Reading| -> usize {
+        let notes = reading.take_notes().into_iter();
+        notes
+            .map(|note| match note {
+                Note::RepeatedAfterMerge(items) => items,
+                _ => 0,
+            })
+            .sum()
+    };
+    let answered = |reading: &mut Reading, lsns: &[i64]| {
+        let answer = page(reading, "9", lsns);
+        reading.answered(Ok(answer));
+        while matches!(reading.next_step(), Step::ListPartitions { .. }) {
+            reading.listed(Ok(vec![partition("9", &["0", "8"], "", "FF")]));
+        }
+        reading.next_step();
+        repeated(reading)
+    };
+    // The mark is in a page that was larger than those that come now.
+    let marked = || Position {
+        mark: Some(LineageLsn {
+            lsn: 50,
+            lineage: lineage("0", "", "FF"),
+        }),
+        ..position()
+    };
+    let mut many = reading(marked());
+    assert_eq!(answered(&mut many, &[1, 2]), 2);
+    assert_eq!(answered(&mut many, &[3]), 1);
+    let most = 3 + LARGEST_BATCH;
+    let lsns: Vec<i64> = (4..200).collect();
+    assert_eq!(answered(&mut many, &lsns), most - 3, "no more than a page may have had");
+    assert_eq!(answered(&mut many, &[201]), 0);
+    let mut few = reading(marked());
+    assert_eq!(answered(&mut few, &[1]), 1);
+    assert_eq!(answered(&mut few, &[]), 0);
+    assert_eq!(answered(&mut few, &[2]), 0, "all that was there had come");
 }
