@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
+use crate::configuration::ItemsWithoutLsn;
 use crate::position::End;
 use crate::position::tests::{lineage, position};
 use crate::range::EpkRange;
+use crate::token::TokenShape;
 
 fn manner() -> Manner {
     Manner {
