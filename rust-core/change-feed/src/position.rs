@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A position in a feed range. Its bytes in Flink's state are in [`encoding`].
+//! A position in a feed range. Its bytes in Flink's state are in `position/encoding.rs`.
 //!
 //! A position is *(token that fetched the page, mark)*: read from the token, drop what lies at or below the mark. Never
 //! a count: an item that is updated meanwhile leaves its place, and a re-read page is shorter.
