@@ -11,9 +11,9 @@ use change_feed::configuration::{Mode, Start, StartFrom};
 use change_feed::position::{End, Position};
 
 use crate::container::{ChangeId, Container, KEYS, bounds};
-use crate::reader::{Emitted, What};
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::sink::{Emitted, What};
 
 /// What a job owes, known when it starts.
 #[derive(Debug)]

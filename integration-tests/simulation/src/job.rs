@@ -8,7 +8,8 @@ use change_feed::range::{check_coverage, key_space};
 use change_feed::reading::Manner;
 
 use crate::container::range;
-use crate::reader::{Emitted, Reader, Turn, What, World, broken};
+use crate::reader::{Reader, Turn, World, broken};
+use crate::sink::{Emitted, What};
 
 /// A checkpoint that has begun: what the readers gave that have taken part.
 #[derive(Debug)]

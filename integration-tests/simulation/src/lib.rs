@@ -10,6 +10,8 @@
 //! | `reader` | what a reader does with the core |
 //! | `expiry` | what becomes of positions that are older than what the service keeps |
 //! | `job` | what Flink does with readers: checkpoints, failures, the sink |
+//! | `sink` | what goes into the sink |
+//! | `token` | how the model writes tokens |
 //! | `settings` | what differs between schedules from the start |
 //! | `schedule` | what may happen, and how often |
 //! | `check` | what must hold in the end |
@@ -26,4 +28,6 @@ pub mod reader;
 pub mod schedule;
 pub mod service;
 pub mod settings;
+pub mod sink;
+pub mod token;
 pub mod trace;

@@ -18,6 +18,7 @@ use crate::container::{ChangeId, bounds};
 use crate::discovery::poll_now;
 use crate::expiry::{Gap, begin_anew};
 use crate::service::{LAG_SECONDS, Service};
+use crate::sink::{Emitted, What};
 use crate::trace::Trace;
 
 /// An answer that nothing more is there may be thrown away, where an end is taken again, and is handed over before the next is
@@ -98,26 +99,6 @@ impl Held {
             Held::After(..) => self.position().snapshot(),
         }
     }
-}
-
-/// One commit group, or the end of something, on its way into the sink.
-#[derive(Debug, Clone)]
-pub struct Emitted {
-    /// Orders all that is emitted in a run.
-    pub time: u64,
-    pub what: What,
-}
-
-#[derive(Debug, Clone)]
-pub enum What {
-    /// Emitted together; `present` while the present state is read.
-    Group { changes: Vec<ChangeId>, present: bool },
-    /// From here on these may come once more.
-    Repeats(Vec<ChangeId>),
-    /// The range went on from somewhere else.
-    Gap(Gap),
-    /// A bounded range ended.
-    Finished { range: (u8, u8) },
 }
 
 /// What happened that the job must act on.

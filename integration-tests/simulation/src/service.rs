@@ -11,6 +11,7 @@ use change_feed::token::TokenShape;
 use fastrand::Rng;
 
 use crate::container::{ChangeId, Container, Entry, bounds, range};
+use crate::token::{At, Part, read_token, write_token};
 
 pub const RID: &str = "rid";
 
@@ -52,21 +53,6 @@ pub struct Answer {
     pub behind: i64,
     /// Whether nothing more could have been there.
     pub at_head: bool,
-}
-
-/// One part of a token: `[low, high)` and where to go on.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    low: u8,
-    high: u8,
-    at: At,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum At {
-    Start(Start),
-    /// Behind an LSN of a partition.
-    Behind(usize, i64),
 }
 
 /// What a partition's feed gives for one part.
@@ -340,52 +326,6 @@ impl Service {
             .fold(partition.born, i64::max);
         rng.i64(must.min(partition.lsn)..=partition.lsn)
     }
-}
-
-fn write_token(mode: Mode, parts: &[Part]) -> String {
-    let mut token = match mode {
-        Mode::LatestVersion => "latest".to_owned(),
-        Mode::AllVersionsAndDeletes => "all".to_owned(),
-    };
-    for part in parts {
-        let at = match part.at {
-            At::Behind(partition, lsn) => format!(" {}-{}:{partition}:{lsn}", part.low, part.high),
-            At::Start(Start::Beginning) => format!(" {}-{}:beginning:0", part.low, part.high),
-            At::Start(Start::Now) => format!(" {}-{}:now:0", part.low, part.high),
-            At::Start(Start::At(millis)) => format!(" {}-{}:at:{millis}", part.low, part.high),
-        };
-        token.push_str(&at);
-    }
-    token
-}
-
-fn read_token(mode: Mode, token: &str) -> Option<Vec<Part>> {
-    let mut words = token.split(' ');
-    let of = match words.next()? {
-        "latest" => Mode::LatestVersion,
-        "all" => Mode::AllVersionsAndDeletes,
-        _ => return None,
-    };
-    if of != mode {
-        return None;
-    }
-    words
-        .map(|word| {
-            let mut fields = word.split(':');
-            let (low, high) = fields.next()?.split_once('-')?;
-            let at = match (fields.next()?, fields.next()?.parse().ok()?) {
-                ("beginning", _) => At::Start(Start::Beginning),
-                ("now", _) => At::Start(Start::Now),
-                ("at", millis) => At::Start(Start::At(millis)),
-                (partition, lsn) => At::Behind(partition.parse().ok()?, lsn),
-            };
-            Some(Part {
-                low: low.parse().ok()?,
-                high: high.parse().ok()?,
-                at,
-            })
-        })
-        .collect()
 }
 
 impl Service {
