@@ -105,3 +105,27 @@ fn a_region_that_goes_down_is_left_for_the_other() {
         .find(|request| request["kind"] == "changefeed" && request["status"] == 200);
     assert_eq!(last.expect("a page was read")["region"], WEST);
 }
+
+/// A range that has been read in one region is not read from another that is behind.
+#[test]
+fn a_region_that_is_behind_what_was_read_is_not_taken_for_up_to_date() {
+    let server = two_regions();
+    let container = server.container();
+    server.admin("POST", "regions", json!({"region": WEST, "lagMillis": 3000}));
+    write(&server, &container, 0);
+    let mut reader = Reader::open(&server.configuration(json!({"pageSize": 10})));
+    reader.start_all();
+    let mut seen = HashSet::new();
+    read_until(&mut reader, &mut seen, 50);
+    server.admin("POST", "regions", json!({"region": EAST, "state": "down"}));
+    reader.read_until_idle(|document| panic!("{document:?} again"));
+    let requests = server.requests();
+    let west = |status: u64| {
+        let mut of_west = requests
+            .iter()
+            .filter(|request| request["kind"] == "changefeed" && request["region"] == WEST);
+        of_west.position(|request| request["status"] == status)
+    };
+    let (behind, up_to_date) = (west(404), west(304));
+    assert!(behind.is_some() && behind < up_to_date, "{behind:?} {up_to_date:?}");
+}
