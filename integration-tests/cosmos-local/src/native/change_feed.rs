@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use super::container::Container;
 use super::epk::{Epk, EpkRange, KeyScope};
-use super::lineage::{Continuation, Position};
+use super::lineage::{Behind, Place, Position};
 use super::page::{Latest, Page, Version};
 use super::partition::{Partition, PartitionState};
 use super::scope::{Scope, admit, bad_request, check_session, gone, stamped};
@@ -128,37 +128,55 @@ pub fn read(container: &Container, request: &Request) -> Result<Reply, Reply> {
         return Err(gone());
     }
     check_session(request, partition, state.lsn())?;
-    let page = match mode {
+    let (page, behind) = match mode {
         Mode::Latest => latest(container, &state, start, &want),
         Mode::AllVersions => all_versions(container, &state, start, &want)?,
     };
-    let end = Position {
-        generation: state.lineage().generation(),
-        lsn: state.lsn(),
+    let end = state.lsn();
+    let position = match behind {
+        Some(behind) if page.items > 0 => behind.after(page.last_lsn),
+        _ => Position::at(Place {
+            generation: state.lineage().generation(),
+            lsn: if page.items > 0 { page.last_lsn } else { end },
+        }),
     };
     drop(state);
-    Ok(answer(container, partition, page, end))
+    Ok(answer(container, partition, page, position, end))
 }
 
-fn latest(container: &Container, state: &PartitionState, start: Start, want: &Want<'_>) -> Page {
+/// A page, and what it is the beginning of, where that lies behind a position.
+type Found<'a> = (Page, Option<Behind<'a>>);
+
+fn latest<'a>(container: &Container, state: &'a PartitionState, start: Start, want: &Want<'_>) -> Found<'a> {
     let feed = state.latest();
-    let place = match start {
-        Start::Now => return Page::default(),
-        Start::Beginning => 0,
-        Start::After(position) => feed.place_after(go_on(state, position, want).lsn),
-        Start::AfterSecond(second) => feed.place_at(second + 1),
+    let (place, behind) = match start {
+        Start::Now => return (Page::default(), None),
+        Start::Beginning => (0, None),
+        Start::After(position) => {
+            let behind = go_on(state, position, want);
+            (feed.place_after(behind.lowest()), Some(behind))
+        }
+        Start::AfterSecond(second) => (feed.place_at(second + 1), None),
     };
+    let still_to_come = |lsn, point: &Epk| behind.as_ref().is_none_or(|behind| behind.has(lsn, point));
     let entries = feed
         .go_on_from(place, want.range())
         .filter(|document| want.contains(&document.key.epk))
+        .filter(|document| still_to_come(document.lsn, &document.key.epk))
         .map(|document| Latest {
             document,
             enveloped: want.enveloped,
         });
-    Page::fill(&container.rid, entries, want.limit)
+    let page = Page::fill(&container.rid, entries, want.limit);
+    (page, behind)
 }
 
-fn all_versions(container: &Container, state: &PartitionState, start: Start, want: &Want<'_>) -> Result<Page, Reply> {
+fn all_versions<'a>(
+    container: &Container,
+    state: &'a PartitionState,
+    start: Start,
+    want: &Want<'_>,
+) -> Result<Found<'a>, Reply> {
     let Some(history) = state.history() else {
         return Err(bad_request(
             "Change Feed 'All Versions and Deletes' mode must be enabled. Refer to \
@@ -166,7 +184,7 @@ fn all_versions(container: &Container, state: &PartitionState, start: Start, wan
         ));
     };
     let position = match start {
-        Start::Now => return Ok(Page::default()),
+        Start::Now => return Ok((Page::default(), None)),
         Start::After(position) => position,
         Start::Beginning => {
             return Err(bad_request(
@@ -179,39 +197,36 @@ fn all_versions(container: &Container, state: &PartitionState, start: Start, wan
             ));
         }
     };
-    let Continuation { lsn: after, expired } = go_on(state, position, want);
-    if expired || after < history.floor(|part| want.touches(part)) {
+    let behind = go_on(state, position, want);
+    if behind.is_expired(history.floor(|part| want.touches(part))) {
         return Err(bad_request(
             "The continuation is outside of the retention of the 'All Versions and Deletes' mode: changes after it are \
              not retained any more.",
         ));
     }
     let entries = history
-        .after(after, want.range())
-        .filter(|change| want.contains(change.epk()))
+        .after(behind.lowest(), want.range())
+        .filter(|change| want.contains(change.epk()) && behind.has(change.lsn, change.epk()))
         .map(|change| Version {
             change,
             previous_images: history.previous_images(),
             definition: &container.partition_key,
         });
-    Ok(Page::fill(&container.rid, entries, want.limit))
+    let page = Page::fill(&container.rid, entries, want.limit);
+    Ok((page, Some(behind)))
 }
 
-fn go_on(state: &PartitionState, position: Position, want: &Want<'_>) -> Continuation {
-    state.lineage().translate(position, |part| want.touches(part))
+fn go_on<'a>(state: &'a PartitionState, position: Position, want: &Want<'_>) -> Behind<'a> {
+    state.lineage().behind(position, |part| want.touches(part))
 }
 
-fn answer(container: &Container, partition: &Partition, page: Page, end: Position) -> Reply {
+fn answer(container: &Container, partition: &Partition, page: Page, position: Position, lsn: u64) -> Reply {
     let charge = throughput::page(page.body.len());
     partition.budget.lock().charge(charge);
-    let reply = if page.items == 0 {
-        Reply::new(304).etag(&end.to_etag())
-    } else {
-        let position = Position {
-            lsn: page.last_lsn,
-            ..end
-        };
-        Reply::new(200).etag(&position.to_etag()).body(page.body)
-    };
-    stamped(reply.items(page.items).charge(charge), container, partition, end.lsn)
+    let status = if page.items == 0 { 304 } else { 200 };
+    let mut reply = Reply::new(status).etag(&position.to_etag());
+    if page.items > 0 {
+        reply = reply.body(page.body);
+    }
+    stamped(reply.items(page.items).charge(charge), container, partition, lsn)
 }

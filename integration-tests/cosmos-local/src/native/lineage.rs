@@ -2,40 +2,57 @@
 
 //! Positions from before a merge that numbered LSNs anew.
 //!
-//! The ETags that such a partition gives out name its generation; one without, or with an older one, is translated, so
-//! that whoever read a parent goes on without a loss, if not without repeats.
+//! The ETags that such a partition gives out name its generation. Who comes with one without, or with an older one, gets
+//! what its reader has not had, exactly: each entry is looked up under the number that it had then. Numbers of before and
+//! after do not rise together once partitions were merged whose LSNs went on, so no single new number says the same.
 
 use std::sync::Arc;
 
-use super::epk::EpkRange;
+use super::epk::{Epk, EpkRange};
 
-/// A place in the feed of a partition.
+/// An LSN of some generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
+pub struct Place {
     /// How many renumberings the container had seen when it was given out, as far as they concerned the partition.
     pub generation: u64,
     /// LSN of the last change before it.
     pub lsn: u64,
 }
 
+/// How far a reader has come in the feed of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// It has had what is at or before any of these: more than one while it makes up for what moved before its place.
+    places: Vec<Place>,
+}
+
 impl Position {
+    /// Behind an LSN.
+    pub fn at(place: Place) -> Self {
+        Self { places: vec![place] }
+    }
+
     /// Reads an ETag.
     pub fn of_etag(etag: &str) -> Option<Self> {
-        let text = etag.trim_matches('"');
-        let (generation, lsn) = text.split_once('.').unwrap_or(("0", text));
+        let places = etag.trim_matches('"').split('~').map(|text| {
+            let (generation, lsn) = text.split_once('.').unwrap_or(("0", text));
+            Some(Place {
+                generation: generation.parse().ok()?,
+                lsn: lsn.parse().ok()?,
+            })
+        });
         Some(Self {
-            generation: generation.parse().ok()?,
-            lsn: lsn.parse().ok()?,
+            places: places.collect::<Option<_>>()?,
         })
     }
 
     /// Writes it as an ETag, with quotes.
-    pub fn to_etag(self) -> String {
-        if self.generation == 0 {
-            format!("\"{}\"", self.lsn)
-        } else {
-            format!("\"{}.{}\"", self.generation, self.lsn)
-        }
+    pub fn to_etag(&self) -> String {
+        let places = self.places.iter().map(|place| match place.generation {
+            0 => place.lsn.to_string(),
+            generation => format!("{generation}.{}", place.lsn),
+        });
+        format!("\"{}\"", places.collect::<Vec<_>>().join("~"))
     }
 }
 
@@ -46,7 +63,7 @@ pub struct Renumbering {
     pub generation: u64,
     /// What the parent covered.
     pub range: EpkRange,
-    /// Old LSNs in order, each with its new one, which rise as well.
+    /// The new LSNs in order, each with its old one.
     pub pairs: Arc<[(u64, u64)]>,
     /// The last of the new LSNs, when it was made.
     pub last: u64,
@@ -54,20 +71,17 @@ pub struct Renumbering {
     pub floor: u64,
 }
 
-/// Where a read goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Continuation {
-    /// LSN of the last change before it, in the partition's own numbers.
-    pub lsn: u64,
-    /// Whether all versions after it were not retained when LSNs were numbered anew.
-    pub expired: bool,
-}
-
 impl Renumbering {
-    /// Where the new numbers go on after an old one.
-    pub fn translate(&self, lsn: u64) -> u64 {
-        let next = self.pairs.partition_point(|(old, _)| *old <= lsn);
-        self.pairs.get(next).map_or(self.last, |(_, new)| new - 1)
+    /// What the entry with a new LSN had before; none when it was written since.
+    fn before(&self, lsn: u64) -> Option<u64> {
+        let at = self.pairs.binary_search_by_key(&lsn, |(new, _)| *new).ok()?;
+        Some(self.pairs[at].1)
+    }
+
+    /// The highest new LSN that has all that lies behind an old one behind it.
+    fn all_behind(&self, lsn: u64) -> u64 {
+        let behind = self.pairs.iter().filter(|(_, old)| *old > lsn);
+        behind.map(|(new, _)| new - 1).min().unwrap_or(self.last)
     }
 }
 
@@ -75,6 +89,7 @@ impl Renumbering {
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
     generation: u64,
+    /// In the order of their generations.
     renumberings: Vec<Renumbering>,
 }
 
@@ -84,34 +99,28 @@ impl Lineage {
         self.generation
     }
 
-    /// Where a read goes on that comes with a position; `wanted` picks the parts that it is about.
-    pub fn translate(&self, position: Position, wanted: impl Fn(&EpkRange) -> bool) -> Continuation {
-        let mut lsn = position.lsn;
-        let mut expired = false;
-        let mut at = 0;
-        while let Some(first) = self.renumberings.get(at) {
-            let generation = first.generation;
-            let together = self.renumberings[at..].partition_point(|next| next.generation == generation);
-            if generation > position.generation {
-                let wanted = self.renumberings[at..at + together]
-                    .iter()
-                    .filter(|renumbering| wanted(&renumbering.range));
-                expired |= wanted.clone().any(|renumbering| lsn < renumbering.floor);
-                lsn = wanted
-                    .map(|renumbering| renumbering.translate(lsn))
-                    .min()
-                    .unwrap_or(lsn);
-            }
-            at += together;
+    /// What a read that comes with a position has still to get; `wanted` picks the parts that it is about.
+    pub fn behind(&self, position: Position, wanted: impl Fn(&EpkRange) -> bool) -> Behind<'_> {
+        let oldest = position.places.iter().map(|place| place.generation).min().unwrap_or(0);
+        let since: Vec<&Renumbering> = self
+            .renumberings
+            .iter()
+            .filter(|renumbering| renumbering.generation > oldest && wanted(&renumbering.range))
+            .collect();
+        Behind {
+            position,
+            generation: self.generation,
+            since,
         }
-        Continuation { lsn, expired }
     }
 
     /// The lineage of a merged partition.
     pub fn merge(parts: Vec<Self>) -> Self {
         let generation = parts.iter().map(|part| part.generation).max().unwrap_or(0);
         let mut renumberings: Vec<Renumbering> = parts.into_iter().flat_map(|part| part.renumberings).collect();
-        renumberings.sort_by_key(|renumbering| renumbering.generation);
+        // What was one partition before it was split comes with each part.
+        renumberings.sort_by(|a, b| (a.generation, &a.range.min).cmp(&(b.generation, &b.range.min)));
+        renumberings.dedup_by(|a, b| a.generation == b.generation && a.range == b.range);
         Self {
             generation,
             renumberings,
@@ -125,9 +134,82 @@ impl Lineage {
     }
 }
 
+/// What lies behind a position.
+pub struct Behind<'a> {
+    position: Position,
+    generation: u64,
+    /// The renumberings that matter to it, in the order of their generations.
+    since: Vec<&'a Renumbering>,
+}
+
+impl Behind<'_> {
+    fn is_renumbered(&self, place: &Place) -> bool {
+        self.since
+            .iter()
+            .any(|renumbering| renumbering.generation > place.generation)
+    }
+
+    /// An LSN that all of it lies behind.
+    pub fn lowest(&self) -> u64 {
+        let places = self.position.places.iter().filter(|place| !self.is_renumbered(place));
+        places.map(|place| place.lsn).max().unwrap_or(0)
+    }
+
+    /// Whether it has the entry with an LSN at a point.
+    pub fn has(&self, lsn: u64, point: &Epk) -> bool {
+        !self.position.places.iter().any(|place| self.had(place, lsn, point))
+    }
+
+    fn had(&self, place: &Place, mut lsn: u64, point: &Epk) -> bool {
+        for renumbering in self.since.iter().rev() {
+            if renumbering.generation > place.generation && renumbering.range.contains(point) {
+                match renumbering.before(lsn) {
+                    Some(before) => lsn = before,
+                    None => return false,
+                }
+            }
+        }
+        lsn <= place.lsn
+    }
+
+    /// Whether some of it is not retained any more; `floor` is the last LSN of that kind now.
+    pub fn is_expired(&self, floor: u64) -> bool {
+        self.position
+            .places
+            .iter()
+            .all(|place| self.expired_since(place, floor))
+    }
+
+    fn expired_since(&self, place: &Place, floor: u64) -> bool {
+        let mut lsn = place.lsn;
+        for together in self.since.chunk_by(|a, b| a.generation == b.generation) {
+            if together[0].generation > place.generation {
+                if together.iter().any(|renumbering| lsn < renumbering.floor) {
+                    return true;
+                }
+                let all_behind = together.iter().map(|renumbering| renumbering.all_behind(lsn));
+                lsn = all_behind.min().unwrap_or(lsn);
+            }
+        }
+        lsn < floor
+    }
+
+    /// The position behind a part of it that ends with an LSN.
+    pub fn after(self, lsn: u64) -> Position {
+        let mut places = vec![Place {
+            generation: self.generation,
+            lsn,
+        }];
+        // Behind all that was numbered anew, what was had before is history.
+        let last = self.since.iter().map(|renumbering| renumbering.last).max().unwrap_or(0);
+        let still = |place: &&Place| self.is_renumbered(place) && lsn < last.max(place.lsn);
+        places.extend(self.position.places.iter().filter(still));
+        Position { places }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::epk::Epk;
     use super::*;
 
     fn range(min: &str, max: &str) -> EpkRange {
@@ -137,21 +219,24 @@ mod tests {
         }
     }
 
+    fn old(lsn: u64) -> Position {
+        Position::at(Place { generation: 0, lsn })
+    }
+
     #[test]
     fn etags_are_read_as_written() {
-        for position in [(0, 7), (3, 0)].map(|(generation, lsn)| Position { generation, lsn }) {
-            assert_eq!(Position::of_etag(&position.to_etag()), Some(position));
+        for etag in ["\"7\"", "\"3.0\"", "\"3.5~2.9~7\""] {
+            assert_eq!(Position::of_etag(etag).unwrap().to_etag(), etag);
         }
         assert_eq!(Position::of_etag("12"), Position::of_etag("\"12\""));
-        for wrong in ["\"x\"", "", "*", "1.2.3", "-1"] {
+        for wrong in ["\"x\"", "", "*", "1.2.3", "-1", "1~"] {
             assert_eq!(Position::of_etag(wrong), None, "{wrong}");
         }
     }
 
-    #[test]
-    fn an_old_position_is_translated_for_what_it_covers() {
+    /// Two parents, of which one has the later writes under the lower numbers.
+    fn lineage() -> (Lineage, EpkRange, EpkRange) {
         let (low, high) = (range("", "10"), range("10", "FF"));
-        let mut lineage = Lineage::default();
         let renumbering = |range: &EpkRange, pairs: &[(u64, u64)]| Renumbering {
             generation: 1,
             range: range.clone(),
@@ -159,24 +244,56 @@ mod tests {
             last: 5,
             floor: 15,
         };
+        let mut lineage = Lineage::default();
         lineage.renumber(
             1,
             vec![
-                renumbering(&low, &[(10, 1), (20, 4)]),
-                renumbering(&high, &[(100, 2), (200, 3), (300, 5)]),
+                renumbering(&low, &[(1, 20), (4, 10)]),
+                renumbering(&high, &[(2, 100), (3, 200), (5, 300)]),
             ],
         );
-        let old = |lsn| Position { generation: 0, lsn };
-        let of = |position, wanted: &EpkRange| lineage.translate(position, |part| part.overlaps(wanted));
-        let gone = |lsn| Continuation { lsn, expired: true };
-        let there = |lsn| Continuation { lsn, expired: false };
-        assert_eq!(of(old(0), &low), gone(0));
-        assert_eq!(of(old(10), &low), gone(3));
-        assert_eq!(of(old(20), &low), there(5));
-        assert_eq!(of(old(150), &high), there(2));
-        // A position for both is where the first change of either comes.
-        assert_eq!(of(old(150), &EpkRange::full()), there(2));
-        let new = Position { generation: 1, lsn: 4 };
-        assert_eq!(of(new, &low), there(4));
+        (lineage, low, high)
+    }
+
+    #[test]
+    fn an_old_position_has_had_what_it_had() {
+        let (lineage, low, _) = lineage();
+        let behind = lineage.behind(old(150), |_| true);
+        let has = |lsn, point: &str| behind.has(lsn, &Epk::from_hex(point).unwrap());
+        assert!(!has(1, "08") && !has(4, "08"), "all of the low part");
+        assert!(!has(2, "20") && has(3, "20") && has(5, "20"));
+        assert!(has(6, "08") && has(6, "20"), "written since");
+        assert_eq!(behind.lowest(), 0);
+        let new = lineage.behind(Position::at(Place { generation: 1, lsn: 4 }), |_| true);
+        assert_eq!(new.lowest(), 4);
+        assert!(new.has(5, &low.min) && !new.has(4, &low.min));
+    }
+
+    #[test]
+    fn a_page_in_the_middle_keeps_what_was_had() {
+        let (lineage, _, _) = lineage();
+        let next = lineage.behind(old(250), |_| true).after(1);
+        assert_eq!(next.to_etag(), "\"1.1~250\"");
+        let behind = lineage.behind(next, |_| true);
+        let has = |lsn, point: &str| behind.has(lsn, &Epk::from_hex(point).unwrap());
+        assert_eq!(behind.lowest(), 1);
+        assert!(!has(3, "20") && has(5, "20"));
+        assert_eq!(behind.after(300).to_etag(), "\"1.300\"");
+    }
+
+    #[test]
+    fn a_position_from_before_the_retention_has_expired() {
+        let (lineage, low, _) = lineage();
+        let of_low = |lsn| lineage.behind(old(lsn), |part| part.overlaps(&low));
+        assert!(of_low(14).is_expired(0));
+        assert!(!of_low(15).is_expired(0));
+        assert!(of_low(20).is_expired(6) && !of_low(20).is_expired(5));
+    }
+
+    #[test]
+    fn what_was_one_partition_is_numbered_anew_once() {
+        let (lineage, _, _) = lineage();
+        let merged = Lineage::merge(vec![lineage.clone(), lineage]);
+        assert_eq!(merged.renumberings.len(), 2);
     }
 }

@@ -54,12 +54,12 @@ impl Numbers {
             .expect("every LSN that is there was counted")
     }
 
-    /// The same as what positions are translated by.
+    /// The same as what old positions are understood by.
     pub fn renumberings(&self, ranges: &[EpkRange], floors: &[u64], generation: u64) -> Vec<Renumbering> {
         let parts = self.by_part.iter().zip(ranges).zip(floors);
         parts
             .map(|((numbers, range), floor)| {
-                let mut pairs: Vec<(u64, u64)> = numbers.iter().map(|((old, _), new)| (*old, *new)).collect();
+                let mut pairs: Vec<(u64, u64)> = numbers.iter().map(|((old, _), new)| (*new, *old)).collect();
                 pairs.sort_unstable();
                 Renumbering {
                     generation,

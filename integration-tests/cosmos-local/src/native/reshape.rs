@@ -164,7 +164,7 @@ mod tests {
 
     use super::super::document::Stamp;
     use super::super::epk::Epk;
-    use super::super::lineage::Position;
+    use super::super::lineage::{Place, Position};
     use super::super::partition::Removal;
     use super::super::settings::{AllVersions, Settings};
     use super::*;
@@ -297,14 +297,19 @@ mod tests {
         assert_eq!(merged.lsn(), 7);
         // Who had read the first write of the lower half comes to the transaction; who had read all of the upper half
         // misses nothing.
-        let of = |range: &EpkRange, lsn| {
-            let position = Position { generation: 0, lsn };
-            merged.lineage().translate(position, |part| part.overlaps(range)).lsn
+        let of = |range: &EpkRange, lsn| -> Vec<u64> {
+            let position = Position::at(Place { generation: 0, lsn });
+            let behind = merged.lineage().behind(position, |part| part.overlaps(range));
+            let history = merged.history().unwrap();
+            let still = history
+                .after(behind.lowest(), range)
+                .filter(|change| behind.has(change.lsn, change.epk()));
+            still.map(|change| change.lsn).collect()
         };
-        assert_eq!(of(&ranges[0], 1), 3);
-        assert_eq!(of(&ranges[0], 2), 5);
-        assert_eq!(of(&ranges[1], 3), 6);
-        assert_eq!(of(&ranges[1], 4), 7);
+        assert_eq!(of(&ranges[0], 1), [4, 4, 6]);
+        assert_eq!(of(&ranges[0], 2), [6]);
+        assert_eq!(of(&ranges[1], 3), [7]);
+        assert_eq!(of(&ranges[1], 4), [] as [u64; 0]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod present_state;
 mod reading;
 mod regions;
 mod release;
+mod reshaped;
 mod starts;
 mod topology;
 mod trouble;
