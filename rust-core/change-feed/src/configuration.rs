@@ -19,7 +19,7 @@ use options::{Options, invalid};
 pub const LARGEST_PAGE_BYTES: usize = 6 << 20;
 
 /// More ranges than this are a mistake: each is a task and a place in every checkpoint.
-const MOST_SPLITS: u64 = 100_000;
+const MOST_SPLITS: u64 = 10_000;
 
 /// What the feed is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -121,8 +121,15 @@ final class NativeChangeFeedSession implements ChangeFeedSession {
             closed = true;
             out = new ArrayList<>(pages);
         }
-        out.forEach(NativeChangeFeedPage::recycle);
-        logs.drain();
+        try {
+            out.forEach(NativeChangeFeedPage::recycle);
+            logs.drain();
+        } finally {
+            closeHandle();
+        }
+    }
+
+    private void closeHandle() {
         try {
             Natives.close(handle);
         } catch (ChangeFeedException e) {

@@ -216,6 +216,32 @@ class RebalancingITCase {
     }
 
     @Test
+    void aSlowReaderGivesToOneThatHasNothingToDo() throws Exception {
+        TestContainer container = ACCOUNT.createContainer(4);
+        // All of one second: what is behind in time as well cannot move without being late.
+        Await.until("a second to begin", () -> System.currentTimeMillis() % 1000 < 300);
+        container.fill(4_000, 400);
+        Path output = directory.resolve("output");
+
+        try (CapturedLog log = new CapturedLog()) {
+            RunningJob job =
+                    new ReadJob(container.source().pageSize(50).build(), output)
+                            .through(Mappers.slowIn(0, 5_000_000))
+                            .parallelism(2)
+                            .submit();
+            Await.until(
+                    "a range of reader 0 to move",
+                    () -> !log.with("To reader 0: DROP_PARKED").isEmpty());
+            assertThat(log.with("To reader 1: DROP_PARKED")).as("has less to do").isEmpty();
+            job.awaitAllOf(container);
+            assertThat(job.splitsOfReaders()).containsEntry(1, 3L);
+            job.stop(directory);
+        }
+
+        RunningJob.assertExactlyOnce(output, container);
+    }
+
+    @Test
     void switchedOffNothingMoves() throws Exception {
         TestContainer container = ACCOUNT.createContainer(1);
         container.fill(500, 40);
