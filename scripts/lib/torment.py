@@ -131,8 +131,15 @@ class ServiceTormentor(threading.Thread):
 
     def split_many(self):
         """Several partitions at once; the server takes them one after the other."""
-        for partition in self._dice.sample(self._partitions(), k=2) if len(self._partitions()) >= 2 else []:
+        partitions = self._partitions()
+        if len(partitions) < 2:
+            return self.split()
+        if len(partitions) + 1 >= self.MOST_PARTITIONS:
+            # There would be a merge instead of one of the splits, and maybe of what the other is to split.
+            return self.merge()
+        for partition in self._dice.sample(partitions, k=2):
             self.split(partition["id"])
+        return None
 
     def merge(self):
         before = self._partitions()
