@@ -41,6 +41,7 @@ class StandaloneCluster:
         self._processes = processes
         self._home = home
         self._folder = folder
+        self._checkpoints = folder / "checkpoints"
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "conf").mkdir(parents=True)
         (folder / "log").mkdir()
@@ -111,6 +112,13 @@ class StandaloneCluster:
             raise Failure(f"flink run failed with status {result.returncode}:\n{result.stdout}\n{result.stderr}")
         return found.group(1)
 
+    def retained_checkpoint(self, job):
+        """Address of the checkpoint that a cancelled job has left behind. The REST interface tells what was seconds ago."""
+        found = [checkpoint.parent for checkpoint in (self._checkpoints / job).glob("chk-*/_metadata")]
+        if not found:
+            raise Failure(f"job {job} has left no checkpoint in {self._checkpoints}")
+        return max(found, key=lambda checkpoint: int(checkpoint.name.removeprefix("chk-"))).as_uri()
+
     def wait_until_complete(self):
         """Waits until every TaskManager that runs is known to the JobManager."""
         wait_for("the other TaskManager", self._is_complete, START_SECONDS)
@@ -130,7 +138,7 @@ class StandaloneCluster:
         opens = re.search(r"env:\n\s+java:\n\s+opts:\n\s+all: (.+)", default)
         if opens is None:
             raise Failure("the distribution's config.yaml has no env.java.opts.all")
-        checkpoints = (self._folder / "checkpoints").as_uri()
+        checkpoints = self._checkpoints.as_uri()
         lines = {
             "env.java.opts.all": f"{opens.group(1)} -Djava.io.tmpdir={self._folder / 'tmp'}",
             "jobmanager.rpc.address": "127.0.0.1",

@@ -148,11 +148,6 @@ class FlinkRest:
         wait_for(f"job {job} to finish", lambda: self.state(job) == "FINISHED", seconds)
         return operation["location"]
 
-    def latest_checkpoint(self, job):
-        """Address of the newest completed checkpoint, None without one."""
-        completed = self.get(f"/jobs/{job}/checkpoints")["latest"]["completed"]
-        return completed["external_path"] if completed else None
-
     def rescale(self, job, parallelism, seconds=PATIENCE_SECONDS):
         """Tells the adaptive scheduler to run all tasks of a job so often, and waits until it does."""
         bounds = {"parallelism": {"lowerBound": 1, "upperBound": parallelism}}

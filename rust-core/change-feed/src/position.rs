@@ -42,12 +42,16 @@ impl Lineage {
             return false;
         };
         let narrower = self.range.contains(&partition.range) && !self.range.is_same(&partition.range);
-        let step = |range: &PhysicalRange, at: usize| range.parents.get(at).unwrap_or(&range.id).clone();
+        let descends = |other: &PhysicalRange, id: &String| other.id == *id || other.parents.contains(id);
+        let mut steps = partition.parents[from..]
+            .iter()
+            .zip(partition.parents[from + 1..].iter().chain([&partition.id]));
+        // What is merged has one successor, which all that comes of it descends from: no step out of it passes.
         narrower
-            && (from + 1..=partition.parents.len()).all(|at| {
-                topology.iter().any(|other| {
-                    other.parents.starts_with(&partition.parents[..at]) && step(other, at) != step(partition, at)
-                })
+            && steps.all(|(before, after)| {
+                topology
+                    .iter()
+                    .any(|other| descends(other, before) && !descends(other, after))
             })
     }
 }

@@ -208,6 +208,24 @@ fn lsns_go_on_through_splits() {
     assert!(!leads(&nested, "8"), "no descendant");
 }
 
+/// 1 was split into 2 and 3, then 2 was merged with its neighbour 9, and that was split again.
+#[test]
+fn lsns_go_on_beside_a_merge() {
+    let merged = [
+        partition("5", "", "20", &["9", "1", "2"]),
+        partition("3", "20", "40", &["1"]),
+    ];
+    assert!(leads(&merged, "3"));
+    assert!(!leads(&merged, "5"));
+    let split_again = [
+        partition("6", "", "10", &["9", "1", "2", "5"]),
+        partition("7", "10", "20", &["9", "1", "2", "5"]),
+        partition("3", "20", "40", &["1"]),
+    ];
+    assert!(leads(&split_again, "3"));
+    assert!(!leads(&split_again, "7"));
+}
+
 #[test]
 fn lsns_do_not_go_on_through_merges() {
     let with_neighbour = [partition("5", "10", "80", &["1", "4"]), partition("6", "", "10", &[])];

@@ -162,8 +162,11 @@ class BadInputITCase {
         Path output = directory.resolve("output");
         RunningJob job = new ReadJob(container.source().build(), output).withoutRestarts().submit();
         job.awaitCommitted(1);
+        // Not to be caught in between, when there is no container of that name.
+        ACCOUNT.local().status("changefeed", 1_000_000, 503, 0);
         TestContainer recreated = container.recreate();
         recreated.upsert("new", "pk");
+        ACCOUNT.local().clearFaults();
 
         String failure = job.awaitFailureText();
 

@@ -166,6 +166,12 @@ public final class FeedRangeCoordination {
     }
 
     private void holdings(int reader, ReaderHoldingsEvent event) {
+        if (!readers.registered().contains(reader)) {
+            // Its registration, which comes first, got lost; Flink is about to fail it. Until then
+            // it can be told nothing,
+            // not even to drop a copy.
+            return;
+        }
         List<Held> held = new ArrayList<>();
         for (Held split : event.splits()) {
             if (!split.isParked()

@@ -289,6 +289,10 @@ final class ReaderBook {
         long lastTimestamp = states.remove(splitId).lastTimestamp();
         highestOfGone = Math.max(highestOfGone, lastTimestamp);
         paused.remove(splitId);
+        if (isHeld(splitId)) {
+            // Restored together with the parked copy of its move, whose output has the same name.
+            createOutput(splitId);
+        }
         Leaving left = leaving.remove(splitId);
         if (end == SplitEnds.End.RELEASED) {
             if (left == null) {

@@ -254,6 +254,20 @@ class FeedRangeCoordinationTest {
     }
 
     @Test
+    void aReaderThatCannotBeToldHasNotSpoken() {
+        move();
+        registered.remove(A);
+        coordination.readerReset(A, List.of());
+
+        holds(A, left, right.parkedFor(1));
+
+        assertThat(sent()).isEmpty();
+        pass(3);
+        coordination.completed(3, true);
+        assertThat(pass(4).moves()).hasSize(1);
+    }
+
+    @Test
     void aRestoredMoveDropsTheCopyWhereverItIs() {
         move();
         CosmosDBEnumeratorState state = pass(3);

@@ -142,6 +142,19 @@ class ReaderBookTest {
     }
 
     @Test
+    void aCopyBesideTheSplitItselfHoldsTheWatermarkUntilItIsTold() {
+        book.added(List.of(split.parkedFor(1)));
+        reading();
+
+        end(SplitEnds.End.divided(List.of(new CosmosDBSplit("t", "[,FF)", new byte[] {1}))));
+        assertThat(outputs).containsExactlyInAnyOrder("s", "t");
+        command(Kind.DROP_PARKED, 1);
+        command(Kind.DROP_HOLD, 1);
+
+        assertThat(outputs).containsExactly("t");
+    }
+
+    @Test
     void aResumedCopyIsRead() {
         reading();
         park();
