@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that end when their script does, and steps that say how far they are."""
 
+import contextlib
 import os
 import select
 import shutil
@@ -163,12 +164,27 @@ class Processes:
         return self
 
     def __exit__(self, *_):
-        for process in reversed(self._started):
-            process.stop()
+        with _undisturbed():
+            for process in reversed(self._started):
+                process.stop()
 
 
 def _interrupt(*_):
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """Whoever asks this script to end while it cleans up gets what he wants; halfway it would leave processes behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def step(name, command, log, environment=None, cwd=None):
