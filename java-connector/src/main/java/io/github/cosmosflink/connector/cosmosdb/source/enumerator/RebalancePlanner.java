@@ -15,7 +15,7 @@ import javax.annotation.Nullable;
 /**
  * Finds the split whose move makes the readers more even. Uneven is: two readers' splits differ by
  * two or more in number; or one reader has two or more splits that are behind, and another, which
- * reads no more splits than it, none.
+ * reads fewer splits, none.
  *
  * <p>A move holds the watermark of the reader that is to get the split until the split has come as
  * far as that reader, so only splits are moved that are there already or are on their way: those
@@ -101,12 +101,15 @@ final class RebalancePlanner {
         return view;
     }
 
-    /** Takes from a reader that falls behind and gives to one that does not. */
+    /**
+     * Takes from a reader that falls behind and gives to one that does not. Only to one with fewer
+     * splits: otherwise they would be uneven, and the split would come back.
+     */
     @Nullable
     private static Plan relieve(List<View> views) {
         for (View from : views) {
             for (View to : views) {
-                if (from.behind >= UNEVEN && to.behind == 0 && to.count <= from.count) {
+                if (from.behind >= UNEVEN && to.behind == 0 && to.count < from.count) {
                     Plan plan = move(from, to);
                     if (plan != null) {
                         return plan;

@@ -114,6 +114,15 @@ class RebalancePlannerTest {
         assertThat(next()).isEqualTo("nothing");
     }
 
+    /** It would come back as soon as it had arrived. */
+    @Test
+    void aReaderWithAsManySplitsRelievesNobody() {
+        reader(behind("a"), behind("b"));
+        reader(emitting("c", 1), emitting("d", 1));
+
+        assertThat(next()).isEqualTo("nothing");
+    }
+
     @Test
     void aReaderThatIsBehindItselfRelievesNobody() {
         reader(behind("a"), behind("b"));
