@@ -39,6 +39,23 @@ public final class FeedRangeCoordination {
 
     private static final long NONE_BEGUN = -1;
 
+    /** In the place of a reader. */
+    private static final int FLINK = -1;
+
+    /** An input that would make commands. */
+    private static final class Deferred {
+
+        /** Whose input it is, or {@link #FLINK}. */
+        final int reader;
+
+        final Runnable decision;
+
+        Deferred(int reader, Runnable decision) {
+            this.reader = reader;
+            this.decision = decision;
+        }
+    }
+
     private final boolean bounded;
     private final boolean rebalancing;
     private final Readers readers;
@@ -63,21 +80,6 @@ public final class FeedRangeCoordination {
 
     /** What waits for such a sign after the last checkpoint that has begun, in order. */
     private final Deque<Deferred> deferred = new ArrayDeque<>();
-
-    private static final class Deferred {
-
-        /** Whose input it is, or {@link #FLINK}. */
-        final int reader;
-
-        final Runnable decision;
-
-        Deferred(int reader, Runnable decision) {
-            this.reader = reader;
-            this.decision = decision;
-        }
-    }
-
-    private static final int FLINK = -1;
 
     private FeedRangeCoordination(
             boolean bounded,
@@ -168,8 +170,7 @@ public final class FeedRangeCoordination {
     private void holdings(int reader, ReaderHoldingsEvent event) {
         if (!readers.registered().contains(reader)) {
             // Its registration, which comes first, got lost; Flink is about to fail it. Until then
-            // it can be told nothing,
-            // not even to drop a copy.
+            // it cannot be told anything, not even to drop a copy.
             return;
         }
         List<Held> held = new ArrayList<>();

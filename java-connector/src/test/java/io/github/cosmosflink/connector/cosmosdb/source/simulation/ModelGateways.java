@@ -50,7 +50,7 @@ final class ModelGateways implements Readers {
     public void assign(Map<Integer, List<CosmosDBSplit>> splits) {
         splits.keySet().forEach(this::task);
         tracker.recordSplitAssignment(new SplitsAssignment<>(splits));
-        splits.forEach((reader, assigned) -> task(reader).send(StateBytes.of(assigned)));
+        splits.forEach((reader, assigned) -> task(reader).send(ModelState.of(assigned)));
     }
 
     @Override

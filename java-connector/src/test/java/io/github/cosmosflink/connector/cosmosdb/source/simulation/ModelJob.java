@@ -98,7 +98,7 @@ final class ModelJob {
                                 bounded,
                                 rebalancing,
                                 readers,
-                                StateBytes.enumeratorState(last.coordinator));
+                                ModelState.enumeratorState(last.coordinator));
         List<SplitSnapshot> known = new ArrayList<>();
         coordination.discoveredRanges().forEach(split -> known.add(split.toSnapshot()));
         List<CosmosDBSplit> found = new ArrayList<>();
@@ -125,7 +125,7 @@ final class ModelJob {
         tasks[index] = task;
         down[index] = false;
         task.outbox.add(ModelTask.REGISTRATION);
-        task.reader.open(last == null ? List.of() : StateBytes.splits(last.readers.get(index)));
+        task.reader.open(last == null ? List.of() : ModelState.splits(last.readers.get(index)));
     }
 
     // Steps of a task.
@@ -170,7 +170,7 @@ final class ModelJob {
         if (mail instanceof ModelTask.Barrier) {
             snapshot(task, ((ModelTask.Barrier) mail).checkpoint);
         } else if (mail instanceof List) {
-            task.reader.addSplits(StateBytes.splits((List<byte[]>) mail));
+            task.reader.addSplits(ModelState.splits((List<byte[]>) mail));
         } else if (mail == ModelGateways.NO_MORE_SPLITS) {
             task.reader.noMoreSplits();
         } else {
@@ -188,7 +188,7 @@ final class ModelJob {
             // Flink stops the source before it takes its snapshot.
             task.stopped |= end.ends;
         }
-        List<byte[]> splits = StateBytes.of(task.reader.snapshot(checkpoint));
+        List<byte[]> splits = ModelState.of(task.reader.snapshot(checkpoint));
         task.closeTransaction(checkpoint);
         task.outbox.add(checkpoint);
         task.outbox.add(new ModelTask.Acknowledgement(checkpoint, splits));
@@ -298,7 +298,7 @@ final class ModelJob {
         }
         loop.add(
                 () -> {
-                    checkpoint.coordinator = StateBytes.of(coordination.snapshot(checkpoint.id));
+                    checkpoint.coordinator = ModelState.of(coordination.snapshot(checkpoint.id));
                     try {
                         tracker.onCheckpoint(checkpoint.id);
                     } catch (Exception e) {

@@ -14,11 +14,11 @@ import java.util.List;
  * State is what its bytes say: whatever goes into a checkpoint or over the wire is written and
  * read.
  */
-final class StateBytes {
+final class ModelState {
 
     private static final int VERSION = 1;
 
-    private StateBytes() {}
+    private ModelState() {}
 
     static byte[] of(CosmosDBSplit split) {
         try {
