@@ -25,7 +25,7 @@ pub struct Roster {
     /// Flink forgets to clean its own list: an id stays until it is resumed or its range has ended.
     paused: HashSet<String>,
     /// Ids whose range was read and is no more. Whoever pauses one does not know yet that it has ended and will not resume it;
-    /// when it is read again it would stand still for ever.
+    /// when it is read again it would stand still for ever. Kept for the session's life: an id for each range it ever read.
     past: HashSet<String>,
     /// Ids to be released as soon as they are added.
     released: HashSet<String>,
