@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 /// How many there are.
 pub const METRICS: usize = 14;
 
-/// Counters and gauges of one session; each field says its unit in docs/native-interface.md's terms.
+/// Counters and gauges of one session.
 #[derive(Debug, Default)]
 pub struct Metrics {
     /// Bytes of pages fetched and not yet recycled, gauge.

@@ -13,7 +13,7 @@ use core::ptr::null_mut;
 
 use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jclass, jint, jstring};
 
-/// The number that core, stub and JAR must agree on; `ABI` in jni-bridge and in `NativeLoader`.
+/// The number that core, stub and JAR must agree on; `ABI` in jni-bridge and in `NativeVersion`.
 const ABI: u32 = 2;
 
 /// `register` in jni-bridge. 0: done; 1: a Java exception is pending; 2: the core speaks another ABI.

@@ -12,8 +12,9 @@ import org.apache.flink.annotation.PublicEvolving;
  * keeps what it had.
  *
  * <p>In latest-version mode an item that changes has only its last place in the feed. So a bounded
- * read of a container that is being written emits no item twice and nothing that was written behind
- * the end, but misses the items that were changed behind the end before they were read.
+ * read of a container that is being written emits nothing that was written behind the end, but
+ * misses the items that were changed behind the end before they were read. With an end that has
+ * come it emits no item twice; {@code docs/reading.md} has the whole, merged partitions included.
  */
 @PublicEvolving
 public final class StopPosition implements Serializable {

@@ -20,7 +20,10 @@ public final class CosmosDBEnumeratorState {
         PENDING,
         /** A reader has it, and the reader's state its position. */
         ASSIGNED,
-        /** Ended in children; kept because the discovered ranges together cover the container. */
+        /**
+         * Ended, in children or where a bounded read ends; kept because the discovered ranges
+         * together cover the container.
+         */
         DIVIDED
     }
 
@@ -119,7 +122,7 @@ public final class CosmosDBEnumeratorState {
     @Nullable private final Exception problem;
 
     /**
-     * @param entries none: discovery has not finished
+     * @param entries the ranges, never none
      * @param lastTransfer the highest number that was given to a transfer, 0 for none
      */
     public CosmosDBEnumeratorState(List<Entry> entries, long lastTransfer, List<Move> moves) {

@@ -26,8 +26,8 @@ public interface CosmosDBRecordMetadata {
     OptionalLong lsn();
 
     /**
-     * When the change was made, milliseconds since the epoch: {@code crts} with all versions and
-     * deletes, {@code _ts} with latest version. The service's clock has full seconds.
+     * When the change was made, milliseconds since the epoch: {@code _ts}, and {@code crts} of a
+     * delete, which has no document. The service's clock has full seconds.
      */
     OptionalLong timestampMillis();
 
