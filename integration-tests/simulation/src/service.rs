@@ -148,7 +148,9 @@ impl Service {
         if self.container.partitions[place].locked {
             return Err(transient("500/20206", false));
         }
-        let read = self.read(position.mode, first, place, rng)?;
+        // Of a token that somebody has saved nobody knows the partition: it is read where it was made, see docs/reading.md.
+        let is_saved = position.token.is_some() && position.mark.is_none() && position.reached.is_none();
+        let read = self.read(position.mode, first, place, is_saved, rng)?;
         parts[number].at = At::Behind(place, read.next);
         let not_modified = read.not_modified;
         let shape = TokenShape {
@@ -207,7 +209,7 @@ impl Service {
         Ok(parts)
     }
 
-    fn read(&self, mode: Mode, part: Part, place: usize, rng: &mut Rng) -> Attempt<Read> {
+    fn read(&self, mode: Mode, part: Part, place: usize, is_saved: bool, rng: &mut Rng) -> Attempt<Read> {
         let container = &self.container;
         let partition = &container.partitions[place];
         let visible = self.visible(place, rng);
@@ -218,7 +220,7 @@ impl Service {
             At::Start(Start::Now) if mode == Mode::AllVersionsAndDeletes => {
                 // A replica does not know of what it has forgotten.
                 let at = At::Behind(place, visible.max(partition.expired));
-                return self.read(mode, Part { at, ..part }, place, rng);
+                return self.read(mode, Part { at, ..part }, place, is_saved, rng);
             }
             At::Start(Start::Now) => {
                 return Ok(Read {
@@ -272,12 +274,17 @@ impl Service {
             }
         };
         if entries.is_empty() {
-            let next = from.max(visible);
+            // A replica that lags behind the token names its own LSN.
+            let next = if is_saved { from.max(visible) } else { visible };
             // An answer may as well say that there may be more and bring nothing.
             let empty = Self::happens(rng, self.weather.empty);
             return Ok(Read {
                 entries,
-                next: if empty { rng.i64(from..=next) } else { next },
+                next: if empty && from < next {
+                    rng.i64(from..=next)
+                } else {
+                    next
+                },
                 visible,
                 not_modified: !empty,
             });

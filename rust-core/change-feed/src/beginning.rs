@@ -29,6 +29,7 @@ pub fn unpinned(identity: ContainerIdentity, mode: Mode, start: &StartFrom, stop
         },
         token: piece.token,
         mark: None,
+        reached: None,
         end: match stop {
             Stop::At(millis) => Some(End::Time(millis)),
             Stop::Never | Stop::Latest => None,
@@ -49,7 +50,10 @@ pub fn pinned(unpinned: Position, start: &StartFrom, stop: Stop, now: Now) -> Po
         position.end = Some(End::Lsn(now.end.clone()));
     }
     match start {
-        StartFrom::Each(Start::Now) => position.token = Some(now.token),
+        StartFrom::Each(Start::Now) => {
+            position.token = Some(now.token);
+            position.reached = Some(now.end);
+        }
         StartFrom::PresentStateThenChanges => position = behind_present_state(&position, now),
         _ => {}
     }
@@ -65,6 +69,7 @@ pub fn anew(position: &Position, fallback: RetentionExpired, now: Now) -> Option
             start: Start::Now,
             token: Some(now.token),
             mark: None,
+            reached: Some(now.end),
             ..position.clone()
         }),
         RetentionExpired::PresentStateThenChanges => Some(behind_present_state(position, now)),
@@ -84,6 +89,7 @@ fn behind_present_state(position: &Position, now: Now) -> Position {
         start: Start::Beginning,
         token: None,
         mark: None,
+        reached: None,
         end: Some(End::Lsn(bound)),
         then: Some(Then {
             token: now.token,

@@ -37,7 +37,8 @@ use crate::replicas::Replicas;
 use crate::scan::{self, Item};
 use crate::token::TokenShape;
 use refusal::{
-    describe, is_merged_once, is_refusal, mode_unavailable, mode_unavailable_after_merge, retention_expired, sort,
+    describe, is_behind_session, is_merged_once, is_refusal, mode_unavailable, mode_unavailable_after_merge,
+    retention_expired, sort,
 };
 
 /// A connected container.
@@ -235,7 +236,18 @@ impl Client {
             let next_token = plan.to_continuation_token().map_err(sort)?;
             answer(response, next_token.as_str().to_owned())
         };
-        within(self.request_timeout, fetching).await
+        let asked = within(self.request_timeout, fetching).await;
+        if let Err(Failure::Transient { error, .. }) = &asked
+            && is_behind_session(error)
+        {
+            self.replicas.refused(range);
+        }
+        asked
+    }
+
+    /// Forgets what it knows of a range that is read no more.
+    pub fn left(&self, range: &EpkRange) {
+        self.replicas.left(range);
     }
 
     /// Asks whether the container that the name stands for is still the one that was connected to.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::configuration::{ItemsWithoutLsn, Mode, Start};
 use crate::error::{Code, Error, Result};
-use crate::position::{End, Lineage, LineageLsn, Position};
+use crate::position::{End, LineageLsn, Position};
 use crate::range::PhysicalRange;
 use crate::token::TokenShape;
 
@@ -60,8 +60,10 @@ impl fmt::Display for Notice {
 /// What is left of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Index of the first item to emit; those before were emitted already.
+    /// Index of the first item to emit; those before were emitted already or are of before the start.
     pub first: usize,
+    /// How many of those were emitted already.
+    pub already_emitted: usize,
     /// Commit groups, as ranges of item indexes; contiguous from `first`.
     pub groups: Vec<Range<usize>>,
     /// The position after each group. The last is also the position after the page. At least one, even without groups.
@@ -91,6 +93,10 @@ impl Accepted {
         }
         Some(Position {
             mark: mark.clone(),
+            reached: match mark {
+                Some(_) => None,
+                None => fetched_by.reached.clone(),
+            },
             ..fetched_by.clone()
         })
     }
@@ -101,6 +107,8 @@ impl Accepted {
 pub enum Verdict {
     /// The end of a bounded read was taken on a partition whose LSNs do not lead here: take it again, then read again.
     EndVoid,
+    /// There is nothing new because the replica that answered has not come as far as the position: ask again.
+    Behind(LineageLsn),
     Accepted(Box<Accepted>),
 }
 
@@ -167,6 +175,14 @@ impl Cursor {
         {
             return Ok(Verdict::EndVoid);
         }
+        // A replica that has not come so far says that there is nothing new, and its token is an older one.
+        if let Some(seen) = self.position.mark.as_ref().or(self.position.reached.as_ref())
+            && facts.lsns.is_empty()
+            && facts.lsn.is_some_and(|lsn| lsn < seen.lsn)
+            && seen.lineage.leads_to(facts.partition, facts.topology)
+        {
+            return Ok(Verdict::Behind(seen.clone()));
+        }
         let mut notices = Vec::new();
         let mark = match &self.position.mark {
             Some(mark) if !mark.lineage.leads_to(facts.partition, facts.topology) => {
@@ -206,12 +222,13 @@ impl Cursor {
                 };
 
         // What was emitted is a prefix of the feed, and items only move to higher LSNs: drop the prefix at or below the mark.
-        let first = mark.as_ref().map_or(0, |mark| {
+        let already_emitted = mark.as_ref().map_or(0, |mark| {
             lsns[..stop]
                 .iter()
                 .position(|lsn| lsn.is_none_or(|lsn| lsn > mark.lsn))
                 .unwrap_or(stop)
         });
+        let first = self.asked_for(facts, already_emitted, stop);
         let kept = &lsns[first..stop];
         let whole = decreases || kept.iter().any(Option::is_none);
         if decreases {
@@ -226,10 +243,7 @@ impl Cursor {
         }
         let groups = commit_groups(kept, first, whole);
 
-        let lineage = Lineage {
-            partition_id: facts.partition.id.clone(),
-            range: facts.partition.range.clone(),
-        };
+        let on = |lsn: i64| LineageLsn::on(facts.partition, lsn);
         let above_mark_seen = first < lsns.len();
         let end = match &self.position.then {
             Some(then) if ended => Position {
@@ -237,26 +251,38 @@ impl Cursor {
                 start: Start::Now,
                 token: Some(then.token.clone()),
                 mark: None,
+                // The token is of before the end of the present state, or of the very moment.
+                reached: match &self.position.end {
+                    Some(End::Lsn(end)) => Some(end.clone()),
+                    _ => None,
+                },
                 end: then.end.clone(),
                 then: None,
                 ..self.position.clone()
             },
-            _ => Position {
-                token: Some(facts.next_token.to_owned()),
+            _ => {
                 // A page may be cut differently next time, so the mark goes only when an LSN above it was seen behind it.
-                mark: if above_mark_seen { None } else { mark },
-                ..self.position.clone()
-            },
+                let mark = if above_mark_seen { None } else { mark };
+                let newest = match lsns {
+                    [] => facts.lsn,
+                    lsns => lsns.iter().flatten().max().copied(),
+                };
+                Position {
+                    token: Some(facts.next_token.to_owned()),
+                    reached: match (&mark, newest) {
+                        (Some(_), _) => None,
+                        (None, Some(lsn)) => Some(on(lsn)),
+                        (None, None) => self.position.reached.clone(),
+                    },
+                    mark,
+                    ..self.position.clone()
+                }
+            }
         };
         let switched = ended && self.position.then.is_some();
         let mut marks: Vec<Option<LineageLsn>> = groups
             .iter()
-            .map(|group| {
-                lsns[group.clone()].iter().flatten().max().map(|&lsn| LineageLsn {
-                    lsn,
-                    lineage: lineage.clone(),
-                })
-            })
+            .map(|group| lsns[group.clone()].iter().flatten().max().map(|&lsn| on(lsn)))
             .collect();
         match marks.last_mut() {
             Some(last) => *last = end.mark.clone(),
@@ -270,6 +296,7 @@ impl Cursor {
         self.position = end.clone();
         Ok(Verdict::Accepted(Box::new(Accepted {
             first,
+            already_emitted,
             groups,
             marks,
             end,
@@ -278,6 +305,26 @@ impl Cursor {
             moved,
             notices,
         })))
+    }
+
+    /// The first item from `first` on that is not of before the range's start in time. A replica that lags behind says that there
+    /// is nothing new since then, and its token brings what it had yet to see of before.
+    fn asked_for(&self, facts: &Facts<'_>, first: usize, stop: usize) -> usize {
+        let Start::At(start) = self.position.start else {
+            return first;
+        };
+        let before_start =
+            |index: usize| facts.timestamps[index].is_some_and(|time| time.div_euclid(1000) < start.div_euclid(1000));
+        let mut asked_for = (first..stop).find(|&index| !before_start(index)).unwrap_or(stop);
+        // A transaction that reaches over the start is emitted whole.
+        while asked_for > first
+            && asked_for < stop
+            && facts.lsns[asked_for].is_some()
+            && facts.lsns[asked_for - 1] == facts.lsns[asked_for]
+        {
+            asked_for -= 1;
+        }
+        asked_for
     }
 
     /// How many items, from the page's first, lie at or before the range's end.

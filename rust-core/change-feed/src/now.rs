@@ -5,7 +5,7 @@ use crate::configuration::{Mode, Start};
 use crate::cursor::recreated;
 use crate::error::{Code, Error};
 use crate::failure::{Attempt, Failure};
-use crate::position::{Lineage, LineageLsn, Position};
+use crate::position::{LineageLsn, Position};
 use crate::range::PhysicalRange;
 use crate::reading::Page;
 
@@ -59,13 +59,7 @@ pub fn judge(position: &Position, page: &Page, behind: Option<i64>, partitions: 
         .ok_or_else(|| Failure::Moved(error("was answered by a partition that is not listed")))?;
     Ok(Now {
         token: page.next_token.clone(),
-        end: LineageLsn {
-            lsn,
-            lineage: Lineage {
-                partition_id: partition.id.clone(),
-                range: partition.range.clone(),
-            },
-        },
+        end: LineageLsn::on(partition, lsn),
     })
 }
 

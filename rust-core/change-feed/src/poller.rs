@@ -137,9 +137,15 @@ impl Poller {
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        // The sender lives in the session; when it is gone, so is this task soon.
-        let _ = self.wish.wait_for(|wish| *wish != Wish::Pause).await;
-        let reservation = self.shared.budget.reserve().await;
+        let reservation = loop {
+            // The sender lives in the session; when it is gone, so is this task soon.
+            let _ = self.wish.wait_for(|wish| *wish != Wish::Pause).await;
+            let reservation = self.shared.budget.reserve().await;
+            // Room may come after minutes.
+            if *self.wish.borrow() != Wish::Pause {
+                break reservation;
+            }
+        };
         self.shared.metrics.requests.fetch_add(1, Relaxed);
         let position = self.reading.position();
         // By the time of asking: an answer that was long on its way tells nothing of what was written meanwhile.
@@ -207,6 +213,9 @@ impl Poller {
     /// Tells that the range is read no more, behind its last page.
     fn end(self, outcome: Outcome) {
         let shared = &self.shared;
+        if let Some(client) = &self.client {
+            client.left(&self.reading.position().range);
+        }
         let event = match outcome {
             Outcome::Finished => Page::range_finished(&self.split_id),
             Outcome::Released => {

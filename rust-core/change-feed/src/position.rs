@@ -63,6 +63,19 @@ pub struct LineageLsn {
     pub lineage: Lineage,
 }
 
+impl LineageLsn {
+    /// An LSN that was seen on a partition.
+    pub fn on(partition: &PhysicalRange, lsn: i64) -> Self {
+        Self {
+            lsn,
+            lineage: Lineage {
+                partition_id: partition.id.clone(),
+                range: partition.range.clone(),
+            },
+        }
+    }
+}
+
 /// Where a bounded range ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -96,6 +109,9 @@ pub struct Position {
     pub token: Option<String>,
     /// The highest LSN emitted from the page that the token fetches.
     pub mark: Option<LineageLsn>,
+    /// Without a mark: the newest LSN of the answer that brought the token, of its items or of the replica. A replica that has
+    /// not come so far may answer with an older token, behind which everything would come again.
+    pub reached: Option<LineageLsn>,
     /// Bounded reading: what is emitted last. While the present state is read: where that ends.
     pub end: Option<End>,
     /// Set while the present state is read, in latest-version mode.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backoff::{Backoff, Wait};
+use crate::configuration::Mode;
 use crate::cursor::{Accepted, Cursor, Facts, Notice, Verdict, recreated};
 use crate::error::{Code, Error};
 use crate::failure::{Attempt, Failure};
@@ -27,6 +28,9 @@ const LARGEST_BATCH: usize = 100;
 
 /// After so many answers in a row that do not read, about three seconds, it is no accident.
 const UNREADABLE_TRIES: u32 = 5;
+
+/// A range may have expired again before it is asked, hardly so often.
+const ANEW_TRIES: u32 = 10;
 
 #[derive(Debug)]
 enum State {
@@ -66,6 +70,8 @@ pub struct Reading {
     /// How many answers in a row did not read.
     unreadable: u32,
     in_trouble: bool,
+    /// How often it went on from elsewhere, for its changes were no longer kept, since changes were read last.
+    anew: u32,
     /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
     overlaps: bool,
     /// Documents that a page may hold, and how many of those behind a void mark may still come again.
@@ -88,6 +94,7 @@ impl Reading {
             retry: Backoff::for_retries(),
             unreadable: 0,
             in_trouble: false,
+            anew: 0,
             overlaps: false,
             most: manner.page_size.saturating_add(LARGEST_BATCH),
             repeats: 0,
@@ -165,11 +172,7 @@ impl Reading {
                 self.state = State::Ready;
             }
             Ok(rid) => self.fail(recreated(self.position(), rid)),
-            Err(Failure::Transient {
-                error,
-                throttled,
-                asked,
-            }) => self.try_again(error, throttled, asked),
+            Err(failure @ (Failure::Transient { .. } | Failure::Unreadable(_))) => self.failed(failure),
             Err(failure) => self.fail(failure.into_error()),
         }
     }
@@ -252,6 +255,9 @@ impl Reading {
         };
         match std::mem::replace(&mut self.state, State::Ready) {
             State::Expired(error) => {
+                // What takes its place is refused again and again: that is not for its age, and would go on for ever.
+                let anew = anew.filter(|_| self.anew < ANEW_TRIES);
+                self.anew += 1;
                 let goes_on = anew.as_ref().map(|position| match position.then {
                     Some(_) => GoesOn::WithPresentState,
                     None => GoesOn::FromNow,
@@ -261,7 +267,12 @@ impl Reading {
                     goes_on,
                 });
                 match anew {
-                    Some(position) => self.cursor.go_on_from(position),
+                    Some(position) => {
+                        self.cursor.go_on_from(position);
+                        if self.anew > 1 {
+                            self.state = State::Waiting(self.retry.next_wait(None));
+                        }
+                    }
                     None => self.fail(error),
                 }
             }
@@ -304,9 +315,13 @@ impl Reading {
     }
 
     fn try_again(&mut self, error: Error, throttled: bool, asked: Option<Duration>) {
+        self.trouble(error, throttled);
+        self.state = State::Waiting(self.retry.next_wait(asked));
+    }
+
+    fn trouble(&mut self, error: Error, throttled: bool) {
         self.in_trouble = true;
         self.notes.push(Note::Trouble { error, throttled });
-        self.state = State::Waiting(self.retry.next_wait(asked));
     }
 
     fn split(&mut self, partitions: &[PhysicalRange]) {
@@ -360,8 +375,24 @@ impl Reading {
                 self.state = State::EndVoid;
                 return;
             }
+            Ok(Verdict::Behind(reached)) => {
+                let error = format!(
+                    "range {} was read up to LSN {} of partition {}, the replica that answered has come to LSN {} only",
+                    fetched_by.range,
+                    reached.lsn,
+                    reached.lineage.partition_id,
+                    page.lsn.unwrap_or_default()
+                );
+                self.trouble(passing(error), false);
+                // It is asked as one that has nothing new: replicas follow within moments.
+                self.state = State::Waiting(self.idle.next_wait(None));
+                return;
+            }
             Err(error) => return self.fail(error),
         };
+        if fetched_by.mode == Mode::AllVersionsAndDeletes {
+            self.anew = 0;
+        }
         self.retry.reset();
         if std::mem::take(&mut self.in_trouble) {
             self.notes.push(Note::TroubleOver);
@@ -409,8 +440,8 @@ impl Reading {
     }
 
     fn notice(&mut self, accepted: &Accepted) {
-        if accepted.first > 0 {
-            self.notes.push(Note::AlreadyEmitted(accepted.first));
+        if accepted.already_emitted > 0 {
+            self.notes.push(Note::AlreadyEmitted(accepted.already_emitted));
         }
         for notice in &accepted.notices {
             if !self.told.contains(notice) {

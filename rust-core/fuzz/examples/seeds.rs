@@ -94,6 +94,7 @@ fn positions() {
         start: Start::Beginning,
         token: None,
         mark: None,
+        reached: None,
         end: None,
         then: None,
     };
@@ -115,6 +116,8 @@ fn positions() {
     let all_versions = Position {
         mode: Mode::AllVersionsAndDeletes,
         start: Start::Now,
+        mark: None,
+        reached: Some(lineage_lsn()),
         ..read.clone()
     };
     for (name, position) in [

@@ -35,6 +35,9 @@ const OF_THE_DRIVER: std::ops::RangeInclusive<u32> = 20000..=20999;
 /// The exceptions: a partition split that takes long, and lists of partitions that do not fit together yet.
 const PASSING: [u32; 3] = [20206, 20302, 20307];
 
+/// An answer whose body does not read, which may have been cut on its way.
+const BODY_DOES_NOT_READ: u32 = 20020;
+
 /// Sub-statuses of the driver's own making for requests that got no answer: connection, I/O, DNS, body, HTTP/2, time.
 const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
 
@@ -44,6 +47,8 @@ const CONTAINER_RID_MISMATCH: u32 = 1024;
 const NAME_CACHE_STALE: u32 = 1000;
 /// Sub-status of 404 and 410 answers: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`.
 const READ_SESSION_NOT_AVAILABLE: u32 = 1002;
+/// The driver's 503 when no region has come as far as the session, `CLIENT_READ_SESSION_NOT_AVAILABLE`.
+const NO_REGION_HAS_COME_SO_FAR: u32 = 20310;
 /// Sub-status of 403: the account is failing over, `DATABASE_ACCOUNT_NOT_FOUND`; and of one that became read-only.
 const FAILING_OVER: [u32; 2] = [1008, 3];
 
@@ -75,6 +80,7 @@ pub(super) fn sort(error: CosmosError) -> Failure {
         410 if sub == NAME_CACHE_STALE => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         408 | 410 | 449 | 502 | 503 | 504 => transient(false),
         500 if !OF_THE_DRIVER.contains(&sub) || PASSING.contains(&sub) => transient(false),
+        500 if sub == BODY_DOES_NOT_READ => Failure::Unreadable(describe(&error, Code::ServiceError)),
         404 if sub == READ_SESSION_NOT_AVAILABLE => transient(false),
         404 => Failure::Missing(describe(&error, Code::ContainerNotFound)),
         403 if FAILING_OVER.contains(&sub) => transient(false),
@@ -84,6 +90,14 @@ pub(super) fn sort(error: CosmosError) -> Failure {
         }),
         _ => Failure::Fatal(describe(&error, Code::ServiceError)),
     }
+}
+
+/// Whether no replica has come as far as the request's session token says.
+pub(super) fn is_behind_session(error: &Error) -> bool {
+    matches!(
+        (error.http_status, error.sub_status),
+        (404 | 410, READ_SESSION_NOT_AVAILABLE) | (503, NO_REGION_HAS_COME_SO_FAR)
+    )
 }
 
 /// Whether the service itself, not the driver, called the request a bad one.

@@ -277,6 +277,66 @@ fn a_mark_goes_on_through_a_split_and_is_void_after_a_merge() {
     assert_eq!(page.notices, [Notice::MarkVoid]);
 }
 
+fn nothing_new(cursor: &mut Cursor, at: i64, partition: PhysicalRange) -> Verdict {
+    let verdict = cursor.judge(&Facts {
+        not_modified: true,
+        lsn: Some(at),
+        partition: &partition,
+        topology: &[],
+        next_token: "of a 304",
+        lsns: &[],
+        timestamps: &[],
+        past_end_time: false,
+    });
+    verdict.unwrap()
+}
+
+#[test]
+fn what_a_lagging_replica_had_yet_to_see_of_before_the_start_is_dropped() {
+    let starts_at = |mark| {
+        let mut position = cursor(mark, None).position().clone();
+        position.start = Start::At(5_300);
+        Cursor::new(position, ItemsWithoutLsn::Fail)
+    };
+    let items = [(1, 4_000), (2, 4_000), (3, 4_999), (3, 5_000), (4, 5_000), (5, 4_000)];
+    let page = judge_times(&mut starts_at(None), &items, false);
+    assert_eq!((page.first, page.already_emitted), (2, 0), "a transaction is not cut");
+    let page = judge_times(&mut starts_at(Some(3)), &items, false);
+    assert_eq!((page.first, page.already_emitted), (4, 4));
+    let page = judge_times(&mut starts_at(None), &items[..2], false);
+    assert_eq!((page.documents(), page.first), (0, 2));
+    assert_eq!(page.end.mark, None);
+}
+
+#[test]
+fn nothing_new_on_a_replica_that_is_behind_is_not_taken() {
+    let whole = || partition("0", &[], "", "FF");
+    let in_page = cursor(Some(6), None);
+    let mut behind_page = cursor(None, None);
+    judge(&mut behind_page, &[3, 6]);
+    let mut idle = cursor(None, None);
+    accepted(nothing_new(&mut idle, 6, whole()));
+    let mut switched = present_state(6, None);
+    assert!(accepted(nothing_new(&mut switched, 6, whole())).switched);
+    for before in [in_page, behind_page, idle, switched] {
+        let mut cursor = before.clone();
+        let Verdict::Behind(seen) = nothing_new(&mut cursor, 5, whole()) else {
+            panic!("{:?} was behind {:?}", cursor.position(), before.position());
+        };
+        assert_eq!((seen.lsn, cursor.position()), (6, before.position()));
+        accepted(nothing_new(&mut before.clone(), 6, whole()));
+        // LSNs of a merged partition may start anew.
+        accepted(nothing_new(
+            &mut before.clone(),
+            5,
+            partition("9", &["0", "8"], "", "FF"),
+        ));
+        // What it brings is not behind the token.
+        assert_eq!(judge(&mut cursor, &[7]).documents(), 1);
+        assert_eq!(cursor.position().reached.as_ref().map(|reached| reached.lsn), Some(7));
+    }
+}
+
 #[test]
 fn an_end_of_another_lineage_is_void() {
     let merged = [partition("9", &["0", "8"], "", "FF")];

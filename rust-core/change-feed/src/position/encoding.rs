@@ -8,7 +8,7 @@
 //!         text range min  text range max  u32 generation
 //!         u8 start (0 beginning, 1 now, 2 at)  i64 start, ms since the epoch
 //!         u8 0|1 [text continuation token]
-//!         u8 0|1 [mark: i64 LSN, lineage]
+//!         u8 (0 none, 1 mark, 2 reached)  [i64 LSN, lineage]
 //!         end
 //!         u8 0|1 [then: text token, end]
 //! end:     u8 (0 none, 1 LSN, 2 time)  [1: i64 LSN, lineage]  [2: i64 ms since the epoch]
@@ -45,7 +45,15 @@ impl Position {
         body.u8(kind);
         body.i64(millis);
         body.optional(self.token.as_ref(), |body, token| body.text(token));
-        body.optional(self.mark.as_ref(), Body::lineage_lsn);
+        let (kind, lsn) = match (&self.mark, &self.reached) {
+            (Some(mark), _) => (1, Some(mark)),
+            (None, Some(reached)) => (2, Some(reached)),
+            (None, None) => (0, None),
+        };
+        body.u8(kind);
+        if let Some(lsn) = lsn {
+            body.lineage_lsn(lsn);
+        }
         body.end(self.end.as_ref());
         body.optional(self.then.as_ref(), |body, then| {
             body.text(&then.token);
@@ -189,7 +197,12 @@ impl Fields<'_> {
             _ => return None,
         };
         let token = if self.flag()? { Some(self.text()?) } else { None };
-        let mark = if self.flag()? { Some(self.lineage_lsn()?) } else { None };
+        let (mark, reached) = match self.u8()? {
+            0 => (None, None),
+            1 => (Some(self.lineage_lsn()?), None),
+            2 => (None, Some(self.lineage_lsn()?)),
+            _ => return None,
+        };
         let end = self.end()?;
         let then = if self.flag()? {
             let token = self.text()?;
@@ -210,6 +223,7 @@ impl Fields<'_> {
             start,
             token,
             mark,
+            reached,
             end,
             then,
         })

@@ -24,6 +24,7 @@ pub(crate) fn position() -> Position {
         start: Start::Beginning,
         token: None,
         mark: None,
+        reached: None,
         end: None,
         then: None,
     }
@@ -58,8 +59,10 @@ fn any_position() -> impl Strategy<Value = Position> {
         any_end().prop_map(|end| (Mode::AllVersionsAndDeletes, end, None)),
     ];
     let token = proptest::option::of(".*");
-    (any::<u32>(), start, token, proptest::option::of(any_lsn()), phase, ".*").prop_map(
-        |(generation, start, token, mark, (mode, end, then), name)| {
+    // Never both.
+    let seen = proptest::option::of((any::<bool>(), any_lsn()));
+    (any::<u32>(), start, token, seen, phase, ".*").prop_map(
+        |(generation, start, token, seen, (mode, end, then), name)| {
             let mut position = position();
             position.identity.container = name;
             Position {
@@ -67,7 +70,8 @@ fn any_position() -> impl Strategy<Value = Position> {
                 generation,
                 start,
                 token,
-                mark,
+                mark: seen.clone().filter(|(is_mark, _)| *is_mark).map(|(_, lsn)| lsn),
+                reached: seen.filter(|(is_mark, _)| !is_mark).map(|(_, lsn)| lsn),
                 end,
                 then,
                 ..position

@@ -273,6 +273,46 @@ fn an_expired_range_that_was_split_meanwhile_is_split_first() {
 }
 
 #[test]
+fn a_range_that_expires_again_and_again_fails() {
+    let all_versions = Position {
+        mode: Mode::AllVersionsAndDeletes,
+        ..position()
+    };
+    let mut reading = reading(all_versions.clone());
+    let mut expire = |times: u32| {
+        for _ in 0..times {
+            reading.answered(Err(Failure::Expired(Error::new(Code::RetentionExpired, "400"))));
+            assert!(matches!(reading.next_step(), Step::BeginAnew));
+            reading.begun_anew(Ok(Some(all_versions.clone())));
+            while let Step::Wait(_) = reading.next_step() {}
+        }
+        reading.next_step()
+    };
+    assert!(matches!(expire(ANEW_TRIES), Step::Fetch));
+    let Step::End(Outcome::Failed(error)) = expire(1) else {
+        panic!("it goes on for ever")
+    };
+    assert_eq!(error.code, Code::RetentionExpired);
+}
+
+#[test]
+fn a_range_that_was_read_since_it_expired_may_expire_again() {
+    let all_versions = Position {
+        mode: Mode::AllVersionsAndDeletes,
+        ..position()
+    };
+    let mut reading = reading(all_versions.clone());
+    for _ in 0..3 * ANEW_TRIES {
+        reading.answered(Err(Failure::Expired(Error::new(Code::RetentionExpired, "400"))));
+        reading.begun_anew(Ok(Some(all_versions.clone())));
+        let nothing = page(&reading, "0", &[]);
+        reading.answered(Ok(nothing));
+        reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+        assert!(!matches!(reading.next_step(), Step::End(_)));
+    }
+}
+
+#[test]
 fn what_a_range_goes_on_from_is_told_even_if_nothing_new_comes() {
     let mut reading = reading(position());
     reading.answered(Err(Failure::Expired(Error::new(Code::RetentionExpired, "400"))));

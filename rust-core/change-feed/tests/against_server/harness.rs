@@ -24,7 +24,7 @@ pub const DATABASE: &str = "shop";
 pub const CONTAINER: &str = "orders";
 
 /// Nothing here takes longer unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct TestServer {
     runtime: Runtime,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Two regions, one of which takes the writes: failovers, and a region that lags behind.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
+use change_feed::framing::SplitSnapshot;
 use cosmos_local::server::{Options, SecondRegion};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::*;
 
@@ -104,6 +106,51 @@ fn a_region_that_goes_down_is_left_for_the_other() {
         .rev()
         .find(|request| request["kind"] == "changefeed" && request["status"] == 200);
     assert_eq!(last.expect("a page was read")["region"], WEST);
+}
+
+/// There is nothing but positions, behind pages and at a `now`, to tell that the region is behind.
+#[test]
+fn a_restored_reader_does_not_go_back_with_a_region_that_is_behind() {
+    let server = two_regions();
+    server.admin("POST", "regions", json!({"region": WEST, "lagMillis": 600_000}));
+    write(&server, &server.container(), 0);
+    let from_beginning = server.configuration(json!({"pageSize": 10}));
+    let mut reader = Reader::open(&from_beginning);
+    let mut read: HashMap<String, SplitSnapshot> = reader
+        .start_all()
+        .into_iter()
+        .map(|split| (split.split_id.clone(), split))
+        .collect();
+    let mut seen = 0;
+    while seen < 50 {
+        let page = reader.next();
+        seen += documents(&page).len();
+        read.get_mut(&split_id(&page)).unwrap().position = page.position_after(groups(&page) - 1).unwrap();
+    }
+    drop(reader);
+    // The account is asked while it can be.
+    let mut behind_pages = Reader::open(&from_beginning);
+    behind_pages.session.discover(&[]).unwrap();
+    let mut at_now = Reader::open(&server.configuration(json!({"startFrom": {"kind": "NOW"}})));
+    let pinned = at_now.session.discover(&[]).unwrap();
+
+    server.admin("POST", "regions", json!({"region": EAST, "state": "down"}));
+    let before = server.requests().len();
+    behind_pages.session.add_splits(read.into_values().collect()).unwrap();
+    at_now.session.add_splits(pinned).unwrap();
+    let nothing_new = |request: &Value| request["kind"] == "changefeed" && request["status"] == 304;
+    let until = Instant::now() + PATIENCE;
+    while server.requests()[before..].iter().filter(|r| nothing_new(r)).count() < 12 {
+        assert!(Instant::now() < until, "the other region was not asked");
+        for reader in [&behind_pages, &at_now] {
+            if let Some(page) = reader.session.poll(Duration::from_millis(10)).unwrap() {
+                assert!(documents(&page).is_empty(), "the region has nothing");
+            }
+        }
+    }
+    server.admin("POST", "regions", json!({"region": WEST, "lagMillis": 0}));
+    behind_pages.read_until_idle(|document| panic!("{document:?} again"));
+    at_now.read_until_idle(|document| panic!("{document:?} is older than now"));
 }
 
 /// A range that has been read in one region is not read from another that is behind.
