@@ -13,7 +13,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -68,7 +67,7 @@ public final class FeedRangeCoordination {
     /** Among them, those whose watermark still waits for our word. */
     private final Set<Integer> waiting = new TreeSet<>();
 
-    private final Map<Integer, ReaderLoadEvent> loads = new HashMap<>();
+    private final ReaderLoads loads = new ReaderLoads();
 
     /** The checkpoints that have begun since this was made. */
     private long firstBegun = NONE_BEGUN;
@@ -140,7 +139,7 @@ public final class FeedRangeCoordination {
     public void readerReset(int reader, Collection<CosmosDBSplit> returned) {
         heard.remove(reader);
         waiting.remove(reader);
-        loads.remove(reader);
+        loads.readerReset(reader);
         deferred.removeIf(input -> input.reader == reader);
         transfers.readerReset(reader, readers);
         ranges.readerReset(reader, returned);
@@ -196,7 +195,7 @@ public final class FeedRangeCoordination {
     }
 
     private void load(int reader, ReaderLoadEvent event) {
-        loads.put(reader, event);
+        loads.reported(reader, event);
         Set<String> splits =
                 event.splits().stream().map(SplitLoad::splitId).collect(Collectors.toSet());
         readOnAfter = Math.max(readOnAfter, event.checkpoint());
@@ -280,7 +279,8 @@ public final class FeedRangeCoordination {
     }
 
     private void move(long checkpoint, boolean mayMove) {
-        transfers.completed(checkpoint, lastBegun, ranges, readers);
+        loads.completed();
+        transfers.completed(checkpoint, lastBegun, ranges, loads, readers);
         if (rebalancing && mayMove) {
             plan();
         }
@@ -288,15 +288,15 @@ public final class FeedRangeCoordination {
 
     private void plan() {
         int parallelism = readers.parallelism();
-        if (!ranges.isSettled()
-                || present().size() < parallelism
-                || !loads.keySet().containsAll(present())) {
+        if (!ranges.isSettled() || present().size() < parallelism || !loads.areThereOf(present())) {
             return;
         }
         while (transfers.hasRoom()) {
             List<Set<String>> splits = ranges.byReader(parallelism);
             transfers.project(splits);
-            RebalancePlanner.Plan plan = RebalancePlanner.next(splits, loads, transfers.engaged());
+            RebalancePlanner.Plan plan =
+                    RebalancePlanner.next(
+                            splits, loads, transfers.engaged(), transfers.leftAlone());
             if (plan == null) {
                 return;
             }

@@ -269,7 +269,8 @@ public final class FeedRangeLedger {
      * @param readers the readers that are there
      */
     public Set<Integer> readersToDismiss(Set<Integer> readers) {
-        if (!discovered) {
+        if (!isSettled()) {
+            // Until then each reader waits for a word, which one that has ended cannot be given.
             return Collections.emptySet();
         }
         Set<Integer> dismissed = new TreeSet<>(readers);

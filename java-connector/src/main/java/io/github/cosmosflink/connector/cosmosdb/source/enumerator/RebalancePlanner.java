@@ -57,16 +57,26 @@ final class RebalancePlanner {
 
     /**
      * @param splits what each reader reads, or will when the moves under way are done
-     * @param loads the last report of each reader
+     * @param loads with a report of each reader; readers that are silent are left as they are
      * @param settled splits that stay where they are
+     * @param leftAlone readers that keep their splits
      * @return null when the readers are even, or nothing can be moved
      */
     @Nullable
     static Plan next(
-            List<Set<String>> splits, Map<Integer, ReaderLoadEvent> loads, Set<String> settled) {
+            List<Set<String>> splits,
+            ReaderLoads loads,
+            Set<String> settled,
+            Set<Integer> leftAlone) {
         List<View> views = new ArrayList<>();
         for (int reader = 0; reader < splits.size(); reader++) {
-            views.add(view(reader, splits.get(reader), loads.get(reader), settled));
+            if (loads.silentFor(reader) == 0) {
+                View view = view(reader, splits.get(reader), loads.of(reader), settled);
+                if (leftAlone.contains(reader)) {
+                    view.movable.clear();
+                }
+                views.add(view);
+            }
         }
         views.sort(Comparator.comparingInt(view -> view.count));
         for (int most = views.size() - 1; most > 0; most--) {

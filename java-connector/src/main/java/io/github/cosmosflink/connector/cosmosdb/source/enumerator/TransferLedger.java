@@ -27,8 +27,17 @@ final class TransferLedger {
     /** A transfer that is not committed within so many completed checkpoints is cancelled. */
     static final int PATIENCE = 10;
 
+    /**
+     * A holder that is asked to release and has been silent for so many completed checkpoints is
+     * not polled, maybe because it waits for the very watermark that is held for it.
+     */
+    static final int SILENCE = 2;
+
     /** Completed checkpoints for which a split stays where it is after it was to be moved. */
     static final int REST = 3;
+
+    /** The same for all splits of a holder that was given up for its silence. */
+    static final int REST_OF_SILENT = 30;
 
     /** How many transfers there are at once. */
     static final int AT_ONCE = 4;
@@ -97,6 +106,9 @@ final class TransferLedger {
     /** By split, how many completed checkpoints it still stays where it is. */
     private final Map<String, Integer> resting = new LinkedHashMap<>();
 
+    /** By holder that was silent, how many completed checkpoints its splits still stay. */
+    private final Map<Integer, Integer> leftAlone = new LinkedHashMap<>();
+
     private long lastTransfer;
     private long moved;
     private long cancelled;
@@ -124,6 +136,11 @@ final class TransferLedger {
         Set<String> engaged = new HashSet<>(resting.keySet());
         transfers.values().forEach(transfer -> engaged.add(transfer.splitId));
         return engaged;
+    }
+
+    /** Readers that are to keep their splits. */
+    Set<Integer> leftAlone() {
+        return leftAlone.keySet();
     }
 
     /** What each reader will read when the transfers under way are done. */
@@ -266,11 +283,17 @@ final class TransferLedger {
      *
      * @param lastBegun of the checkpoints that have begun
      * @param ranges is told of the splits that have got another reader
+     * @param loads has been told of the checkpoint
      */
-    void completed(long checkpoint, long lastBegun, FeedRangeLedger ranges, Readers readers) {
+    void completed(
+            long checkpoint,
+            long lastBegun,
+            FeedRangeLedger ranges,
+            ReaderLoads loads,
+            Readers readers) {
         forget(checkpoint, readers);
-        resting.replaceAll((splitId, left) -> left - 1);
-        resting.values().removeIf(left -> left <= 0);
+        countDown(resting);
+        countDown(leftAlone);
         for (Transfer transfer : new ArrayList<>(transfers.values())) {
             transfer.completed++;
             if (transfer.phase == Phase.PARKED && checkpoint > transfer.parkedAfter) {
@@ -280,10 +303,19 @@ final class TransferLedger {
                 } else {
                     cancel(transfer, readers);
                 }
+            } else if (transfer.phase == Phase.RELEASING
+                    && loads.silentFor(transfer.from) >= SILENCE) {
+                leftAlone.put(transfer.from, REST_OF_SILENT);
+                cancel(transfer, readers);
             } else if (transfer.completed >= PATIENCE) {
                 cancel(transfer, readers);
             }
         }
+    }
+
+    private static void countDown(Map<?, Integer> left) {
+        left.replaceAll((key, checkpoints) -> checkpoints - 1);
+        left.values().removeIf(checkpoints -> checkpoints <= 0);
     }
 
     private void commit(

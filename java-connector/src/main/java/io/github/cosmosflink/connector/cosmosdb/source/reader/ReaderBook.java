@@ -210,7 +210,7 @@ final class ReaderBook {
     }
 
     private void release(long transfer, String splitId, long notBefore) {
-        if (!states.containsKey(splitId)) {
+        if (!states.containsKey(splitId) || paused.contains(splitId)) {
             effects.report(TransferReport.declined(transfer));
             return;
         }
@@ -250,8 +250,7 @@ final class ReaderBook {
     }
 
     private boolean isThere(String splitId, Leaving split) {
-        // A paused split stays: Flink would resume it by what it knew before.
-        return states.get(splitId).lastTimestamp() >= split.notBefore && !paused.contains(splitId);
+        return states.get(splitId).lastTimestamp() >= split.notBefore;
     }
 
     private void resume(long transfer, String splitId) {
@@ -276,7 +275,15 @@ final class ReaderBook {
     void paused(Collection<String> toPause, Collection<String> toResume) {
         paused.addAll(toPause);
         paused.removeAll(toResume);
-        letGo();
+        // A paused split stays: Flink would resume it by what it knew before. And it would stay for
+        // ever if it is ahead of the reader that holds its watermark for it.
+        for (String splitId : toPause) {
+            Leaving split = leaving.get(splitId);
+            if (split != null && !split.released && !split.cancelled) {
+                leaving.remove(splitId);
+                effects.report(TransferReport.declined(split.transfer));
+            }
+        }
     }
 
     /**

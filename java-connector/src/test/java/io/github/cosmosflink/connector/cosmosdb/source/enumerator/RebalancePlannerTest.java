@@ -7,19 +7,18 @@ import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.ReaderLoadEvent.SplitLoad;
 import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class RebalancePlannerTest {
 
     private final List<Set<String>> splits = new ArrayList<>();
-    private final Map<Integer, ReaderLoadEvent> loads = new HashMap<>();
+    private final ReaderLoads loads = new ReaderLoads();
     private final Set<String> settled = new HashSet<>();
+    private final Set<Integer> leftAlone = new HashSet<>();
 
     private static SplitLoad emitting(String id, long lastTimestamp) {
         return new SplitLoad(id, 10, lastTimestamp, false);
@@ -40,12 +39,12 @@ class RebalancePlannerTest {
             ids.add(split.splitId());
             highest = Math.max(highest, split.lastTimestamp());
         }
-        loads.put(splits.size(), new ReaderLoadEvent(1, List.of(reads), highest));
+        loads.reported(splits.size(), new ReaderLoadEvent(1, List.of(reads), highest));
         splits.add(ids);
     }
 
     private String next() {
-        RebalancePlanner.Plan plan = RebalancePlanner.next(splits, loads, settled);
+        RebalancePlanner.Plan plan = RebalancePlanner.next(splits, loads, settled, leftAlone);
         return plan == null ? "nothing" : plan.splitId + " " + plan.from + "->" + plan.to;
     }
 
@@ -111,6 +110,36 @@ class RebalancePlannerTest {
         reader(behind("a"), emitting("b", 1));
         reader(emitting("c", 1));
 
+        assertThat(next()).isEqualTo("nothing");
+    }
+
+    @Test
+    void aReaderThatIsLeftAloneGivesNothingAndMayGet() {
+        leftAlone.add(1);
+        reader(emitting("a", 1), emitting("b", 1), emitting("c", 1));
+        reader(emitting("d", 1), emitting("e", 1), emitting("f", 1), emitting("g", 1));
+        reader();
+        assertThat(next()).isEqualTo("a 0->2");
+
+        leftAlone.clear();
+        leftAlone.add(2);
+        assertThat(next()).isEqualTo("d 1->2");
+    }
+
+    /** It is not polled: it would not give anything, and not read what it gets. */
+    @Test
+    void aReaderThatReportsNoMoreIsLeftAlone() {
+        reader(emitting("a", 1), emitting("b", 1), emitting("c", 1));
+        reader();
+        loads.completed();
+        assertThat(next()).isEqualTo("a 0->1");
+
+        loads.reported(1, new ReaderLoadEvent(2, List.of(), TransferCommand.NO_TIMESTAMP));
+        loads.completed();
+        assertThat(next()).isEqualTo("nothing");
+
+        loads.reported(0, new ReaderLoadEvent(3, List.of(emitting("a", 1)), 1));
+        loads.completed();
         assertThat(next()).isEqualTo("nothing");
     }
 

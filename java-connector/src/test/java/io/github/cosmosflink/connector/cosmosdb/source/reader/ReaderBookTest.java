@@ -236,15 +236,30 @@ class ReaderBookTest {
     }
 
     @Test
-    void aPausedSplitIsNotReleased() {
+    void aPausedSplitStays() {
         reading();
         book.paused(List.of("s"), List.of());
         book.command(TransferCommand.release(1, "s", NONE));
-        assertThat(done()).isEmpty();
+        assertThat(done()).containsExactly("reports DECLINED (transfer 1)");
 
         book.paused(List.of(), List.of("s"));
-
+        assertThat(done()).isEmpty();
+        book.command(TransferCommand.release(2, "s", NONE));
         assertThat(done()).containsExactly("releases s");
+    }
+
+    /** The watermark that it would have to wait for may be held for it. */
+    @Test
+    void aSplitThatIsPausedBeforeItIsReleasedStays() {
+        reading();
+        book.command(TransferCommand.release(1, "s", Long.MAX_VALUE));
+        assertThat(done()).isEmpty();
+
+        book.paused(List.of("s"), List.of());
+
+        assertThat(done()).containsExactly("reports DECLINED (transfer 1)");
+        book.polled();
+        assertThat(done()).isEmpty();
     }
 
     @Test
