@@ -38,6 +38,9 @@ class AlignmentITCase {
     private static final int ITEMS = 800;
     private static final int MILLIS_APART = 10;
 
+    /** A move may take ten of them, longer than anybody waits here. */
+    private static final Duration CHECKPOINTS_APART = Duration.ofSeconds(8);
+
     @RegisterExtension static final TestAccount ACCOUNT = new TestAccount();
     @RegisterExtension static final MiniClusterExtension CLUSTER = TestCluster.create();
 
@@ -98,7 +101,7 @@ class AlignmentITCase {
         Configuration configuration = new Configuration();
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
         configuration.set(PipelineOptions.AUTO_WATERMARK_INTERVAL, Duration.ofMillis(5));
-        configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS_APART);
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(configuration);
         env.setParallelism(2);
@@ -126,7 +129,7 @@ class AlignmentITCase {
         public void processElement(Change change, Context context, Collector<Change> out) {
             SEEN.add(change.id);
             if (SLOW_KEYS.contains(change.partitionKey)) {
-                LockSupport.parkNanos(10_000_000);
+                LockSupport.parkNanos(40_000_000);
             }
             out.collect(change);
         }
