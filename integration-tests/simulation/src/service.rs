@@ -274,8 +274,12 @@ impl Service {
             }
         };
         if entries.is_empty() {
-            // A replica that lags behind the token names its own LSN.
-            let next = if is_saved { from.max(visible) } else { visible };
+            // A replica that lags behind the token may repeat that or name its own LSN.
+            let next = if is_saved || rng.bool() {
+                from.max(visible)
+            } else {
+                visible
+            };
             // An answer may as well say that there may be more and bring nothing.
             let empty = Self::happens(rng, self.weather.empty);
             return Ok(Read {
