@@ -275,7 +275,7 @@ impl Service {
         };
         if entries.is_empty() {
             // A replica that lags behind the token may repeat that or name its own LSN.
-            let next = if is_saved || rng.bool() {
+            let next = if matches!(part.at, At::Behind(..)) && (is_saved || rng.bool()) {
                 from.max(visible)
             } else {
                 visible

@@ -80,9 +80,9 @@ pub fn anew(position: &Position, fallback: RetentionExpired, now: Now) -> Option
 /// changes, so that nothing is missed and nothing comes twice.
 fn behind_present_state(position: &Position, now: Now) -> Position {
     let bound = match &position.end {
-        // A bounded read emits nothing above its end, in neither part.
-        Some(End::Lsn(end)) => end.clone(),
-        Some(End::Time(_)) | None => now.end,
+        // A bounded read emits nothing above its end, in neither part. A replica that lags may have pinned the changes before it.
+        Some(End::Lsn(end)) if end.lineage != now.end.lineage || end.lsn <= now.end.lsn => end.clone(),
+        _ => now.end,
     };
     Position {
         mode: Mode::LatestVersion,
