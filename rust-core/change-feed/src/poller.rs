@@ -138,8 +138,10 @@ impl Poller {
             .await
             .expect("the semaphore is never closed");
         let reservation = loop {
-            // The sender lives in the session; when it is gone, so is this task soon.
-            let _ = self.wish.wait_for(|wish| *wish != Wish::Pause).await;
+            if self.wish.wait_for(|wish| *wish != Wish::Pause).await.is_err() {
+                // The sender went with the session, and so does this task soon.
+                std::future::pending::<()>().await;
+            }
             let reservation = self.shared.budget.reserve().await;
             // Room may come after minutes.
             if *self.wish.borrow() != Wish::Pause {
