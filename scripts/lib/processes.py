@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,7 +15,7 @@ import time
 from .console import Failure, progress
 
 STOP_SECONDS = 15
-HEARTBEAT_SECONDS = 15
+HEARTBEAT_SECONDS = 60
 LISTEN_SECONDS = 5
 
 
@@ -43,6 +44,19 @@ def tail(file, lines=30):
         return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
     except OSError as error:
         return f"({error})"
+
+
+def complaints(file, lines=60):
+    """What the tests that failed have said, of cargo's and of Maven's: it may stand far above the end of the log."""
+    found, within = [], False
+    for line in file.read_text(errors="replace").splitlines():
+        if re.match(r"---- .* std(out|err) ----$", line):
+            within = True
+        elif within and re.match(r"(stack backtrace:|failures:|note: )", line):
+            within = False
+        if line.strip() and (within or re.match(r"\[ERROR\] |test .* FAILED$", line)):
+            found.append(line[:400])
+    return found[:lines]
 
 
 class Process:
@@ -202,7 +216,8 @@ def step(name, command, log, environment=None, cwd=None):
                 said = time.monotonic()
                 progress(f"{name}, {said - start:.0f} s: {tail(log, 1).strip()[-120:]}")
         if process.status != 0:
-            raise Failure(f"{name} failed with status {process.status}; end of {log}:\n{tail(log)}")
+            told = "\n".join([*complaints(log), f"end of {log}:", tail(log)])
+            raise Failure(f"{name} failed with status {process.status}\n{told}")
     seconds = time.monotonic() - start
     progress(f"{name}: {seconds:.1f} s")
     return seconds

@@ -5,7 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{Answer, Client, Local};
 use serde_json::{Value, json};
@@ -265,18 +265,27 @@ fn the_mode_has_to_be_on() {
 
 #[test]
 fn a_continuation_older_than_the_retention_is_refused() {
-    let (_local, client) = retaining_for(1, json!({"retentionSeconds": 0.3}));
+    let (_local, client) = retaining(1);
+    let retain = |seconds: f64| {
+        let settings = json!({"allVersionsAndDeletes": {"retentionSeconds": seconds}});
+        assert_eq!(client.admin("POST", "containers/db/c/settings", &settings).status, 200);
+    };
     let start = now(&client, "0");
     put(&client, "a", 0);
     assert_eq!(page(&client, "0", &start, &[]).status, 200);
-    std::thread::sleep(Duration::from_millis(400));
+    retain(0.1);
+    let until = Instant::now() + Duration::from_secs(30);
+    while client.state()["partitions"][0]["changes"] != 0 {
+        assert!(Instant::now() < until, "the change is kept");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let expired = page(&client, "0", &start, &[]);
     assert_eq!((expired.status, expired.sub_status()), (400, 0));
     assert!(message(&expired).contains("outside of the retention"), "{expired:?}");
-    assert_eq!(client.state()["partitions"][0]["changes"], 0);
     assert_eq!(client.state()["partitions"][0]["changesAfterLsn"], 1);
     // Who has seen the last change that is gone has missed nothing.
     assert_eq!(page(&client, "0", "\"1\"", &[]).status, 304);
+    retain(3600.0);
     put(&client, "a", 1);
     let (changes, _) = drain(&client, "0", "\"1\"", &[]);
     assert_eq!(operations(&changes), ["replace a"]);

@@ -39,7 +39,7 @@ fn read(client: &Client, id: &str) -> u16 {
 
 /// Waits until a document is not there any more.
 fn await_end(client: &Client, id: &str) {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(30);
     while read(client, id) != 404 {
         assert!(Instant::now() < until, "{id} does not end");
         std::thread::sleep(Duration::from_millis(50));
@@ -81,9 +81,9 @@ fn documents_end_and_their_ends_are_in_the_feed() {
 
 #[test]
 fn a_write_begins_a_new_life() {
-    let (_local, client) = expiring(2);
+    let (_local, client) = expiring(5);
     put(&client, "a", &Value::Null);
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(2100));
     put(&client, "a", &Value::Null);
     await_end(&client, "a");
     let log = client.admin("GET", "containers/db/c/log", &Value::Null).lines();
@@ -92,7 +92,7 @@ fn a_write_begins_a_new_life() {
     };
     assert_eq!((&written["op"], &deleted["op"]), (&json!("upsert"), &json!("delete")));
     let age = deleted["ts"].as_u64().unwrap() - written["ts"].as_u64().unwrap();
-    assert!(age > 2, "{log:?}");
+    assert!(age > 5, "{log:?}");
     assert_eq!(put(&client, "a", &Value::Null), 201);
 }
 

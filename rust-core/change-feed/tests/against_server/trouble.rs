@@ -134,14 +134,12 @@ fn a_request_without_an_answer_is_given_up_and_sent_again() {
     let mut reader = Reader::open(&server.configuration(json!({"requestTimeoutMillis": 500})));
     reader.start_all();
     reader.read_until_idle(|_| ());
-    server.fault(json!({"operation": "changefeed", "count": 1, "kind": "delay", "delayMillis": 30_000}));
+    server.fault(json!({"operation": "changefeed", "count": 1, "kind": "delay", "delayMillis": 3_600_000}));
     while server.faults_left() > 0 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let begun = std::time::Instant::now();
     server.upsert(&server.container(), "pk", "late", 0);
     reader.read_while(|document| document.id != "late").unwrap();
-    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
     let logs = reader.logs();
     assert!(logs.iter().any(|line| line.contains("'requestTimeout'")), "{logs:?}");
 }
