@@ -108,8 +108,16 @@ pub enum Verdict {
     /// The end of a bounded read was taken on a partition whose LSNs do not lead here: take it again, then read again.
     EndVoid,
     /// There is nothing new because the replica that answered has not come as far as the position: ask again.
-    Behind(LineageLsn),
+    Behind(Behind),
     Accepted(Box<Accepted>),
+}
+
+/// A replica that has not come as far as a range was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    pub read: LineageLsn,
+    /// How far the replica has come.
+    pub lsn: i64,
 }
 
 /// The reading state of one feed range.
@@ -165,6 +173,20 @@ impl Cursor {
         Ok(!shape.is_for(&self.position.range))
     }
 
+    /// Whether the replica that answered says that there is nothing new because it has not come as far as the range. Its token
+    /// is an older one then. Who has reached the end of a bounded read has come far enough.
+    fn behind(&self, facts: &Facts<'_>) -> Option<Behind> {
+        let lsn = facts.lsn.filter(|_| facts.lsns.is_empty())?;
+        let read = self.position.mark.as_ref().or(self.position.reached.as_ref())?;
+        let far_enough = lsn >= read.lsn
+            || facts.not_modified && matches!(&self.position.end, Some(End::Lsn(end)) if lsn >= end.lsn)
+            || !read.lineage.leads_to(facts.partition, facts.topology);
+        (!far_enough).then(|| Behind {
+            read: read.clone(),
+            lsn,
+        })
+    }
+
     /// Judges an answer and moves on behind it.
     ///
     /// # Errors
@@ -175,13 +197,8 @@ impl Cursor {
         {
             return Ok(Verdict::EndVoid);
         }
-        // A replica that has not come so far says that there is nothing new, and its token is an older one.
-        if let Some(seen) = self.position.mark.as_ref().or(self.position.reached.as_ref())
-            && facts.lsns.is_empty()
-            && facts.lsn.is_some_and(|lsn| lsn < seen.lsn)
-            && seen.lineage.leads_to(facts.partition, facts.topology)
-        {
-            return Ok(Verdict::Behind(seen.clone()));
+        if let Some(behind) = self.behind(facts) {
+            return Ok(Verdict::Behind(behind));
         }
         let mut notices = Vec::new();
         let mark = match &self.position.mark {

@@ -262,7 +262,8 @@ impl Poller {
                 counter.fetch_add(1, Relaxed);
                 trouble.begin(logs, &self.split_id, &error, Instant::now());
             }
-            Note::TroubleOver => trouble.over(logs, &self.split_id),
+            Note::TroubleOver => trouble.over(logs, &self.split_id, Instant::now()),
+            Note::ReplicaBehind { has, read } => trouble.behind(&self.split_id, has, read),
             Note::AlreadyEmitted(items) => {
                 metrics.already_emitted.fetch_add(items as i64, Relaxed);
             }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use crate::backoff::{Backoff, Wait};
 use crate::configuration::Mode;
-use crate::cursor::{Accepted, Cursor, Facts, Notice, Verdict, recreated};
+use crate::cursor::{Accepted, Behind, Cursor, Facts, Notice, Verdict, recreated};
 use crate::error::{Code, Error};
 use crate::failure::{Attempt, Failure};
-use crate::position::{LineageLsn, Position};
+use crate::position::{End, LineageLsn, Position};
 use crate::range::{PhysicalRange, cut_at_partitions};
 pub use exchange::{Delivered, GoesOn, Manner, Note, Outcome, Page, Step};
 
@@ -375,15 +375,16 @@ impl Reading {
                 self.state = State::EndVoid;
                 return;
             }
-            Ok(Verdict::Behind(reached)) => {
+            Ok(Verdict::Behind(Behind { read, lsn })) => {
                 let error = format!(
-                    "range {} was read up to LSN {} of partition {}, the replica that answered has come to LSN {} only",
-                    fetched_by.range,
-                    reached.lsn,
-                    reached.lineage.partition_id,
-                    page.lsn.unwrap_or_default()
+                    "range {} was read up to LSN {} of partition {}, the replica that answered has come to LSN {lsn} only",
+                    fetched_by.range, read.lsn, read.lineage.partition_id
                 );
                 self.trouble(passing(error), false);
+                self.notes.push(Note::ReplicaBehind {
+                    has: lsn,
+                    read: read.lsn,
+                });
                 // It is asked as one that has nothing new: replicas follow within moments.
                 self.state = State::Waiting(self.idle.next_wait(None));
                 return;
@@ -394,8 +395,20 @@ impl Reading {
             self.anew = 0;
         }
         self.retry.reset();
-        if std::mem::take(&mut self.in_trouble) {
-            self.notes.push(Note::TroubleOver);
+        match &fetched_by.end {
+            Some(End::Lsn(end)) if page.not_modified && !accepted.finished && !accepted.switched => {
+                // No request has failed, but a read that is to end does not for as long as this lasts.
+                let error = format!(
+                    "range {} is to be read up to LSN {} of partition {}, the replica that answered has come to LSN {} only",
+                    fetched_by.range,
+                    end.lsn,
+                    end.lineage.partition_id,
+                    page.lsn.map_or_else(|| "(none)".to_owned(), |lsn| lsn.to_string())
+                );
+                self.trouble(passing(error), false);
+            }
+            _ if std::mem::take(&mut self.in_trouble) => self.notes.push(Note::TroubleOver),
+            _ => {}
         }
         self.notice(&accepted);
         self.count_repeats(&accepted, page.not_modified);

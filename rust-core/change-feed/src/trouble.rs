@@ -21,6 +21,15 @@ const RAREST: Duration = Duration::from_secs(900);
 struct Failing {
     since: Instant,
     last: Error,
+    behind: Option<Behind>,
+}
+
+/// How far replicas were behind what was read of a range.
+#[derive(Debug)]
+struct Behind {
+    /// The least that one had.
+    has: i64,
+    read: i64,
 }
 
 #[derive(Debug, Default)]
@@ -55,17 +64,58 @@ impl Trouble {
         match episode.failing.get_mut(split_id) {
             Some(failing) => failing.last = error.clone(),
             None => {
-                let (since, last) = (now, error.clone());
-                episode.failing.insert(split_id.to_owned(), Failing { since, last });
+                let failing = Failing {
+                    since: now,
+                    last: error.clone(),
+                    behind: None,
+                };
+                episode.failing.insert(split_id.to_owned(), failing);
             }
         }
         episode.tell_what_lasts(logs, now);
     }
 
-    /// The range is read again, or no more.
-    pub fn over(&self, logs: &LogQueue, split_id: &str) {
+    /// A replica has come to LSN `has` of a range in trouble only, of which LSN `read` was read.
+    pub fn behind(&self, split_id: &str, has: i64, read: i64) {
+        if let Some(failing) = self.episode.lock().failing.get_mut(split_id) {
+            let least = failing.behind.as_ref().map_or(has, |behind| behind.has.min(has));
+            failing.behind = Some(Behind { has: least, read });
+        }
+    }
+
+    /// The range is read again, at `now`.
+    pub fn over(&self, logs: &LogQueue, split_id: &str, now: Instant) {
+        let Some(Failing {
+            since,
+            behind: Some(Behind { has, read }),
+            ..
+        }) = self.remove(logs, split_id)
+        else {
+            return;
+        };
+        // Replicas lag for moments. Where a failover has lost writes, LSNs are given a second time.
+        let lasted = now.duration_since(since);
+        if lasted >= LONG {
+            logs.log(Level::Warn, || {
+                format!(
+                    "range {split_id}: for {} s it was answered by replicas that had come to LSN {has} only, where LSN {read} was \
+                     read before; they have caught up. If a failover has lost writes of the account, changes that were made \
+                     since, with the LSNs in between, were not read",
+                    lasted.as_secs()
+                )
+            });
+        }
+    }
+
+    /// The range is not read any more.
+    pub fn left(&self, logs: &LogQueue, split_id: &str) {
+        self.remove(logs, split_id);
+    }
+
+    fn remove(&self, logs: &LogQueue, split_id: &str) -> Option<Failing> {
         let mut episode = self.episode.lock();
-        if episode.failing.remove(split_id).is_some() && episode.failing.is_empty() {
+        let failing = episode.failing.remove(split_id)?;
+        if episode.failing.is_empty() {
             let Episode { touched, failures, .. } = std::mem::take(&mut *episode);
             logs.log(Level::Info, || {
                 format!(
@@ -74,6 +124,7 @@ impl Trouble {
                 )
             });
         }
+        Some(failing)
     }
 }
 
@@ -121,13 +172,37 @@ mod tests {
             for id in ["a", "b", "a"] {
                 trouble.begin(&logs, id, &error, Instant::now());
             }
-            trouble.over(&logs, "a");
-            trouble.over(&logs, "never");
-            trouble.over(&logs, "b");
+            trouble.over(&logs, "a", Instant::now());
+            trouble.over(&logs, "never", Instant::now());
+            trouble.left(&logs, "b");
             let lines = lines(&logs);
             assert_eq!(lines.len(), 2, "{lines:?}");
             assert_eq!(lines[1], "reading again after 3 failed requests of 2 ranges");
         }
+    }
+
+    #[test]
+    fn a_replica_that_was_behind_for_long_may_have_lost_writes() {
+        let begin = Instant::now();
+        let told = |seconds, behind: &[(i64, i64)]| {
+            let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Warn));
+            for (has, read) in behind {
+                trouble.begin(&logs, "a", &Error::new(Code::ServiceError, "behind"), begin);
+                trouble.behind("a", *has, *read);
+            }
+            lines(&logs);
+            trouble.over(&logs, "a", begin + Duration::from_secs(seconds));
+            lines(&logs)
+        };
+        let [line] = &told(60, &[(95, 100), (90, 100), (99, 100)])[..] else {
+            panic!("one line");
+        };
+        assert!(
+            line.contains("for 60 s") && line.contains("LSN 90 only") && line.contains("LSN 100 was"),
+            "{line}"
+        );
+        assert!(told(59, &[(90, 100)]).is_empty(), "that is lag");
+        assert!(told(60, &[]).is_empty());
     }
 
     #[test]
@@ -145,7 +220,7 @@ mod tests {
             let passing = format!("passing {}", second / 40);
             trouble.begin(&logs, &passing, &Error::new(Code::ServiceError, "503"), at(second));
             if second % 40 == 39 {
-                trouble.over(&logs, &passing);
+                trouble.over(&logs, &passing, at(second));
             }
             for line in lines(&logs).into_iter().filter(|line| line.starts_with("range b")) {
                 assert!(line.contains(&format!("500 of {}", second - second % 10)), "{line}");

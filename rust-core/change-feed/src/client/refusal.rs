@@ -45,7 +45,7 @@ const UNANSWERED: std::ops::RangeInclusive<u32> = 20003..=20015;
 const CONTAINER_RID_MISMATCH: u32 = 1024;
 /// Sub-status of a 410: what a name stands for has changed, `NAME_CACHE_STALE`.
 const NAME_CACHE_STALE: u32 = 1000;
-/// Sub-status of 404 and 410 answers: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`.
+/// Sub-status of a 404: the replica lags behind the session, `READ_SESSION_NOT_AVAILABLE`. Of a 410 it says something else.
 const READ_SESSION_NOT_AVAILABLE: u32 = 1002;
 /// The driver's 503 when no region has come as far as the session, `CLIENT_READ_SESSION_NOT_AVAILABLE`.
 const NO_REGION_HAS_COME_SO_FAR: u32 = 20310;
@@ -96,7 +96,7 @@ pub(super) fn sort(error: CosmosError) -> Failure {
 pub(super) fn is_behind_session(error: &Error) -> bool {
     matches!(
         (error.http_status, error.sub_status),
-        (404 | 410, READ_SESSION_NOT_AVAILABLE) | (503, NO_REGION_HAS_COME_SO_FAR)
+        (404, READ_SESSION_NOT_AVAILABLE) | (503, NO_REGION_HAS_COME_SO_FAR)
     )
 }
 

@@ -278,8 +278,12 @@ fn a_mark_goes_on_through_a_split_and_is_void_after_a_merge() {
 }
 
 fn nothing_new(cursor: &mut Cursor, at: i64, partition: PhysicalRange) -> Verdict {
+    no_items(cursor, true, at, partition)
+}
+
+fn no_items(cursor: &mut Cursor, not_modified: bool, at: i64, partition: PhysicalRange) -> Verdict {
     let verdict = cursor.judge(&Facts {
-        not_modified: true,
+        not_modified,
         lsn: Some(at),
         partition: &partition,
         topology: &[],
@@ -320,10 +324,11 @@ fn nothing_new_on_a_replica_that_is_behind_is_not_taken() {
     assert!(accepted(nothing_new(&mut switched, 6, whole())).switched);
     for before in [in_page, behind_page, idle, switched] {
         let mut cursor = before.clone();
-        let Verdict::Behind(seen) = nothing_new(&mut cursor, 5, whole()) else {
+        let Verdict::Behind(behind) = nothing_new(&mut cursor, 5, whole()) else {
             panic!("{:?} was behind {:?}", cursor.position(), before.position());
         };
-        assert_eq!((seen.lsn, cursor.position()), (6, before.position()));
+        assert_eq!((behind.read.lsn, behind.lsn), (6, 5));
+        assert_eq!(cursor.position(), before.position());
         accepted(nothing_new(&mut before.clone(), 6, whole()));
         // LSNs of a merged partition may start anew.
         accepted(nothing_new(
@@ -335,6 +340,26 @@ fn nothing_new_on_a_replica_that_is_behind_is_not_taken() {
         assert_eq!(judge(&mut cursor, &[7]).documents(), 1);
         assert_eq!(cursor.position().reached.as_ref().map(|reached| reached.lsn), Some(7));
     }
+}
+
+#[test]
+fn a_replica_that_has_reached_the_end_ends_a_range_that_was_read_further() {
+    let whole = || partition("0", &[], "", "FF");
+    let mut further = cursor(None, Some(4));
+    assert!(
+        !accepted(no_items(&mut further, false, 6, whole())).finished,
+        "an empty page"
+    );
+    assert_eq!(further.position().reached.as_ref().map(|reached| reached.lsn), Some(6));
+    for not_modified in [false, true] {
+        let verdict = no_items(&mut further.clone(), not_modified, 3, whole());
+        assert!(matches!(verdict, Verdict::Behind(_)), "{verdict:?}");
+    }
+    assert!(
+        matches!(no_items(&mut further, false, 5, whole()), Verdict::Behind(_)),
+        "it is not the end"
+    );
+    assert!(accepted(nothing_new(&mut further, 4, whole())).finished);
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub enum Note {
     Trouble { error: Error, throttled: bool },
     /// The range is read again.
     TroubleOver,
+    /// Part of a trouble: the replica that answered has come to an LSN that is below what was read already.
+    ReplicaBehind { has: i64, read: i64 },
     /// So many items of a page that was read again had been emitted.
     AlreadyEmitted(usize),
     /// At most so many items are emitted again because a merge voided a mark or the end of the present state.

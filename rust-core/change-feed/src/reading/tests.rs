@@ -373,6 +373,39 @@ fn an_end_that_was_taken_again_is_told_even_if_nothing_new_comes() {
 }
 
 #[test]
+fn a_bounded_read_that_waits_for_a_replica_says_so() {
+    let mut bounded = position();
+    bounded.token = Some("t1".to_owned());
+    bounded.mark = None;
+    let end = LineageLsn {
+        lsn: 5,
+        lineage: lineage("0", "", "FF"),
+    };
+    bounded.end = Some(End::Lsn(end));
+    let mut reading = reading(bounded);
+    let nothing = |reading: &mut Reading, lsn| {
+        let answer = Page {
+            lsn: Some(lsn),
+            ..page(reading, "0", &[])
+        };
+        reading.answered(Ok(answer));
+    };
+    nothing(&mut reading, 3);
+    reading.next_step();
+    reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+    let notes = reading.take_notes();
+    assert!(
+        matches!(&notes[..], [Note::Trouble { error, .. }] if error.message.contains("LSN 5") && error.message.contains("LSN 3")),
+        "{notes:?}"
+    );
+    assert!(matches!(reading.next_step(), Step::Deliver(_)));
+    assert!(matches!(reading.next_step(), Step::Wait(_)));
+    nothing(&mut reading, 5);
+    assert!(matches!(reading.take_notes()[..], [Note::TroubleOver]));
+    while !matches!(reading.next_step(), Step::End(Outcome::Finished)) {}
+}
+
+#[test]
 fn what_may_come_again_after_a_merge_is_counted_over_pages_of_any_size() {
     let repeated = |reading: &mut Reading| -> usize {
         let notes = reading.take_notes().into_iter();
