@@ -263,7 +263,7 @@ impl Poller {
                 trouble.begin(logs, &self.split_id, &error, Instant::now());
             }
             Note::TroubleOver => trouble.over(logs, &self.split_id, Instant::now()),
-            Note::ReplicaBehind { has, read } => trouble.behind(&self.split_id, has, read),
+            Note::ReplicaBehind { has, read } => trouble.behind(&self.split_id, has, read, Instant::now()),
             Note::AlreadyEmitted(items) => {
                 metrics.already_emitted.fetch_add(items as i64, Relaxed);
             }

@@ -32,6 +32,9 @@ const UNREADABLE_TRIES: u32 = 5;
 /// A range may have expired again before it is asked, hardly so often.
 const ANEW_TRIES: u32 = 10;
 
+/// So many answers in a row of replicas that have not come to the end of a bounded read are told of; a few are lag.
+const LONG_WAIT: u32 = 10;
+
 #[derive(Debug)]
 enum State {
     Connecting,
@@ -70,6 +73,8 @@ pub struct Reading {
     /// How many answers in a row did not read.
     unreadable: u32,
     in_trouble: bool,
+    /// How many answers in a row had nothing new and did not come to the end of a bounded read.
+    waits_for_end: u32,
     /// How often it went on from elsewhere, for its changes were no longer kept, since changes were read last.
     anew: u32,
     /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
@@ -94,6 +99,7 @@ impl Reading {
             retry: Backoff::for_retries(),
             unreadable: 0,
             in_trouble: false,
+            waits_for_end: 0,
             anew: 0,
             overlaps: false,
             most: manner.page_size.saturating_add(LARGEST_BATCH),
@@ -395,8 +401,14 @@ impl Reading {
             self.anew = 0;
         }
         self.retry.reset();
+        self.waits_for_end = match &fetched_by.end {
+            Some(End::Lsn(_)) if page.not_modified && !accepted.finished && !accepted.switched => {
+                self.waits_for_end + 1
+            }
+            _ => 0,
+        };
         match &fetched_by.end {
-            Some(End::Lsn(end)) if page.not_modified && !accepted.finished && !accepted.switched => {
+            Some(End::Lsn(end)) if self.waits_for_end >= LONG_WAIT => {
                 // No request has failed, but a read that is to end does not for as long as this lasts.
                 let error = format!(
                     "range {} is to be read up to LSN {} of partition {}, the replica that answered has come to LSN {} only",

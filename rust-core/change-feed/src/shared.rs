@@ -100,7 +100,7 @@ impl Shared {
 
     /// Notes that a range is read no more, so that its id's bookkeeping goes.
     pub fn ended(&self, split_id: &str) {
-        self.trouble.left(&self.logs, split_id);
+        self.trouble.over(&self.logs, split_id, Instant::now());
         self.ended.lock().push(split_id.to_owned());
     }
 

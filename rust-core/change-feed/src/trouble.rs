@@ -27,6 +27,7 @@ struct Failing {
 /// How far replicas were behind what was read of a range.
 #[derive(Debug)]
 struct Behind {
+    since: Instant,
     /// The least that one had.
     has: i64,
     read: i64,
@@ -75,22 +76,24 @@ impl Trouble {
         episode.tell_what_lasts(logs, now);
     }
 
-    /// A replica has come to LSN `has` of a range in trouble only, of which LSN `read` was read.
-    pub fn behind(&self, split_id: &str, has: i64, read: i64) {
+    /// A replica has come to LSN `has` of a range in trouble only, as it said at `now`, of which LSN `read` was read.
+    pub fn behind(&self, split_id: &str, has: i64, read: i64, now: Instant) {
         if let Some(failing) = self.episode.lock().failing.get_mut(split_id) {
-            let least = failing.behind.as_ref().map_or(has, |behind| behind.has.min(has));
-            failing.behind = Some(Behind { has: least, read });
+            let (since, least) = failing
+                .behind
+                .as_ref()
+                .map_or((now, has), |behind| (behind.since, behind.has.min(has)));
+            failing.behind = Some(Behind {
+                since,
+                has: least,
+                read,
+            });
         }
     }
 
-    /// The range is read again, at `now`.
+    /// The range is read again at `now`, or no more.
     pub fn over(&self, logs: &LogQueue, split_id: &str, now: Instant) {
-        let Some(Failing {
-            since,
-            behind: Some(Behind { has, read }),
-            ..
-        }) = self.remove(logs, split_id)
-        else {
+        let Some(Behind { since, has, read }) = self.remove(logs, split_id).and_then(|failing| failing.behind) else {
             return;
         };
         // Replicas lag for moments. Where a failover has lost writes, LSNs are given a second time.
@@ -99,17 +102,12 @@ impl Trouble {
             logs.log(Level::Warn, || {
                 format!(
                     "range {split_id}: for {} s it was answered by replicas that had come to LSN {has} only, where LSN {read} was \
-                     read before; they have caught up. If a failover has lost writes of the account, changes that were made \
-                     since, with the LSNs in between, were not read",
+                     read before. If a failover has lost writes of the account, changes that were made since, with the LSNs in \
+                     between, are not read",
                     lasted.as_secs()
                 )
             });
         }
-    }
-
-    /// The range is not read any more.
-    pub fn left(&self, logs: &LogQueue, split_id: &str) {
-        self.remove(logs, split_id);
     }
 
     fn remove(&self, logs: &LogQueue, split_id: &str) -> Option<Failing> {
@@ -174,7 +172,7 @@ mod tests {
             }
             trouble.over(&logs, "a", Instant::now());
             trouble.over(&logs, "never", Instant::now());
-            trouble.left(&logs, "b");
+            trouble.over(&logs, "b", Instant::now());
             let lines = lines(&logs);
             assert_eq!(lines.len(), 2, "{lines:?}");
             assert_eq!(lines[1], "reading again after 3 failed requests of 2 ranges");
@@ -184,25 +182,25 @@ mod tests {
     #[test]
     fn a_replica_that_was_behind_for_long_may_have_lost_writes() {
         let begin = Instant::now();
-        let told = |seconds, behind: &[(i64, i64)]| {
+        let told = |seconds, behind: &[(u64, i64, i64)]| {
             let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Warn));
-            for (has, read) in behind {
-                trouble.begin(&logs, "a", &Error::new(Code::ServiceError, "behind"), begin);
-                trouble.behind("a", *has, *read);
+            trouble.begin(&logs, "a", &Error::new(Code::ServiceError, "503"), begin);
+            for (at, has, read) in behind {
+                trouble.behind("a", *has, *read, begin + Duration::from_secs(*at));
             }
             lines(&logs);
             trouble.over(&logs, "a", begin + Duration::from_secs(seconds));
             lines(&logs)
         };
-        let [line] = &told(60, &[(95, 100), (90, 100), (99, 100)])[..] else {
+        let [line] = &told(65, &[(5, 95, 100), (6, 90, 100), (7, 99, 100)])[..] else {
             panic!("one line");
         };
         assert!(
             line.contains("for 60 s") && line.contains("LSN 90 only") && line.contains("LSN 100 was"),
             "{line}"
         );
-        assert!(told(59, &[(90, 100)]).is_empty(), "that is lag");
-        assert!(told(60, &[]).is_empty());
+        assert!(told(64, &[(5, 90, 100)]).is_empty(), "that is lag");
+        assert!(told(65, &[]).is_empty());
     }
 
     #[test]

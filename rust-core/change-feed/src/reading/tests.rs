@@ -393,12 +393,18 @@ fn a_bounded_read_that_waits_for_a_replica_says_so() {
     nothing(&mut reading, 3);
     reading.next_step();
     reading.listed(Ok(vec![partition("0", &[], "", "FF")]));
+    assert!(matches!(reading.next_step(), Step::Deliver(_)));
+    for _ in 2..LONG_WAIT {
+        assert!(matches!(reading.next_step(), Step::Wait(_)));
+        nothing(&mut reading, 3);
+    }
+    assert!(reading.take_notes().is_empty(), "that is lag");
+    nothing(&mut reading, 3);
     let notes = reading.take_notes();
     assert!(
         matches!(&notes[..], [Note::Trouble { error, .. }] if error.message.contains("LSN 5") && error.message.contains("LSN 3")),
         "{notes:?}"
     );
-    assert!(matches!(reading.next_step(), Step::Deliver(_)));
     assert!(matches!(reading.next_step(), Step::Wait(_)));
     nothing(&mut reading, 5);
     assert!(matches!(reading.take_notes()[..], [Note::TroubleOver]));

@@ -285,9 +285,11 @@ fn a_container_recreated_under_the_same_name_is_noticed() {
     let mut running = Reader::open(&configuration);
     let splits = running.start_all();
     running.read_changes_until_idle(|_| ());
-    server.delete_container();
-    server.create_container(1);
-    server.settings(json!({"allVersionsAndDeletes": {"retentionSeconds": 3600}}));
+    server.hide_changes(|| {
+        server.delete_container();
+        server.create_container(1);
+        server.settings(json!({"allVersionsAndDeletes": {"retentionSeconds": 3600}}));
+    });
     assert_eq!(running.failure().code, Code::ContainerRecreated);
     let restored = Session::open(configuration).unwrap();
     assert_eq!(restored.discover(&splits).unwrap_err().code, Code::ContainerRecreated);

@@ -12,8 +12,6 @@ use crate::harness::*;
 const SCHEDULES: u64 = 8;
 const ROUNDS: usize = 12;
 const MOST_PARTITIONS: usize = 9;
-/// Ranges that wait out failures are silent for long.
-const LAST_ONES: Duration = Duration::from_secs(30);
 
 struct Schedule {
     seed: u64,
@@ -124,8 +122,11 @@ impl Schedule {
             self.account
                 .push(format!("read {} of {}", self.seen.len(), self.written));
         }
-        let until = Instant::now() + LAST_ONES;
+        let (mut until, mut seen) = (Instant::now() + PATIENCE, self.seen.len());
         while self.seen.len() < self.written {
+            if self.seen.len() > seen {
+                (until, seen) = (Instant::now() + PATIENCE, self.seen.len());
+            }
             assert!(
                 Instant::now() < until,
                 "{} of {} were read, {}\n{:?}",

@@ -258,12 +258,12 @@ fn a_read_up_to_a_time_ends_behind_its_second() {
 #[test]
 fn an_answer_that_was_asked_for_before_the_end_and_came_late_does_not_end_a_range() {
     let server = TestServer::with_container(1);
-    // The end is past, and less long ago than what may still be on its way to a replica.
-    let millis = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000 - 1000;
+    // What may still be on its way to a replica at the end is waited for, five seconds: then the first answer has not come yet.
+    let millis = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000 + 2000;
     let mut reader =
         Reader::open(&server.configuration(json!({"stopAt": {"kind": "AT", "epochMillis": millis as i64}})));
     let splits = reader.session.discover(&[]).unwrap();
-    server.fault(json!({"operation": "changefeed", "count": 1, "kind": "delay", "delayMillis": 5000}));
+    server.fault(json!({"operation": "changefeed", "count": 1, "kind": "delay", "delayMillis": 8000}));
     reader.session.add_splits(splits).unwrap();
     while kind(&reader.next()) != 2 {}
     assert_eq!(server.faults_left(), 0);

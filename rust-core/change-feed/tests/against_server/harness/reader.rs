@@ -8,17 +8,20 @@ use change_feed::framing::SplitSnapshot;
 use change_feed::{Configuration, Page, Result, Session};
 
 use super::PATIENCE;
+use super::quiet::Answers;
 use super::rows::*;
 
 /// Does with a session what the Java reader does.
 pub struct Reader {
     pub session: Session,
+    answers: Answers,
 }
 
 impl Reader {
     pub fn open(configuration: &Configuration) -> Self {
         Self {
             session: Session::open(configuration.clone()).unwrap(),
+            answers: Answers::of(configuration),
         }
     }
 
@@ -100,7 +103,7 @@ impl Reader {
 
     /// As [`Reader::read_until_idle`], with all that the changes say.
     pub fn read_changes_until_idle(&mut self, mut each: impl FnMut(Change)) {
-        let mut quiet_since = self.session.metrics().unwrap();
+        let mut quiet_since = None;
         let until = Instant::now() + PATIENCE;
         loop {
             assert!(
@@ -108,20 +111,25 @@ impl Reader {
                 "never idle; log: {:?}",
                 self.session.drain_logs()
             );
-            let now = self.session.metrics().unwrap();
-            // NOT_MODIFIED counts all ranges; each must have had its turn since the last document. A range that has ended is
-            // counted no more before its event is here, so this is asked before the queue is found empty.
-            let quiet = now[10] > 0 && now[4] - quiet_since[4] >= 4 * now[10];
+            // A range that has ended is counted no more before its event is here, so this is asked before the queue is found
+            // empty. Other readers of the same server may have been answered, too; this one's own answers are counted as well.
+            let metrics = self.session.metrics().unwrap();
+            let ranges = metrics[10];
+            let quiet = quiet_since.is_some_and(|(not_modified, number)| {
+                metrics[4] - not_modified >= 2 * ranges && self.answers.twice_nothing_new(number) as i64 >= ranges
+            });
             match self.session.poll(Duration::from_millis(50)).unwrap() {
                 Some(page) => {
                     let changes = follow(self, &page);
-                    if !changes.is_empty() || kind(&page) == 3 {
-                        quiet_since = self.session.metrics().unwrap();
+                    if !changes.is_empty() || kind(&page) != 1 {
+                        quiet_since = None;
                     }
                     changes.into_iter().for_each(&mut each);
                 }
-                None if quiet => return,
-                None => {}
+                None if quiet && ranges > 0 => return,
+                None => {
+                    quiet_since.get_or_insert_with(|| (metrics[4], self.answers.last()));
+                }
             }
         }
     }
