@@ -49,9 +49,9 @@ fn await_end(client: &Client, id: &str) {
 #[test]
 fn documents_end_and_their_ends_are_in_the_feed() {
     let (_local, client) = expiring(1);
-    put(&client, "a", &Value::Null);
     put(&client, "longer", &json!(3600));
     put(&client, "for-ever", &json!(-1));
+    put(&client, "a", &Value::Null);
     await_end(&client, "a");
     assert_eq!((read(&client, "longer"), read(&client, "for-ever")), (200, 200));
     assert_eq!(client.state()["documents"], 2);
