@@ -477,15 +477,17 @@ fn reads_of_a_partition_without_request_units_wait_and_those_of_others_do_not() 
     let least = all - 5_000.0 - begin.elapsed().as_secs_f64() * 1000.0;
     assert!((least..=all).contains(&(wait as f64)), "{wait} for {charge}");
     assert_eq!(client.feed("1", None, &page).status, 200);
-    // A split gives each child a budget of its own.
-    assert_eq!(
-        client
-            .admin("POST", "containers/db/c/split", &json!({"partition": "0"}))
-            .status,
-        200
-    );
+    // A split gives each child a budget of its own, whatever the parent has spent.
+    let split = client.admin("POST", "containers/db/c/split", &json!({"partition": "0"}));
+    assert_eq!(split.json()["children"], json!(["2", "3"]));
     assert_eq!(client.state()["partitions"][1]["requestUnits"], 0.01);
+    for child in ["2", "3"] {
+        assert_eq!(client.feed(child, None, &page).status, 200);
+        assert_eq!(client.feed(child, None, &page).status, 429);
+    }
     assert_eq!(units(Value::Null), Value::Null);
+    // The reads go on where they were.
+    assert_eq!(client.feed("2", Some(first.header("etag")), &page).status, 304);
     assert_eq!(client.feed("1", None, &page).status, 200);
 }
 
