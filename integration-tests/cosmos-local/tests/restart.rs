@@ -133,11 +133,13 @@ fn both_regions_go_connecting_is_refused_and_they_come_back_as_they_were() {
     );
     let regions = local.server().regions();
     let second = host(regions[1]["endpoint"].as_str().unwrap());
+    let addresses = [host(&local.server().endpoint()), second];
     restart(&client, AWAY);
-    wait_until_back(&second);
+    for address in &addresses {
+        wait_until_back(address);
+    }
     assert_eq!(local.server().regions(), regions);
     assert_eq!(regions[1]["writes"], true);
-    let addresses = [host(&local.server().endpoint()), second];
     let open: Vec<TcpStream> = addresses.iter().map(|address| used_connection(address)).collect();
     // It ends while it is away.
     restart(&client, Duration::from_millis(600_000));
