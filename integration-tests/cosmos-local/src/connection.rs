@@ -27,7 +27,6 @@ pub struct Cutter(Arc<Cut>);
 struct Cut {
     reset: AtomicBool,
     notify: Notify,
-    finish: Notify,
 }
 
 impl Cutter {
@@ -40,16 +39,6 @@ impl Cutter {
     /// Waits for the end.
     pub async fn wait(&self) {
         self.0.notify.notified().await;
-    }
-
-    /// Ends the connection once the requests that run on it are answered; over HTTP/2 no answer can say so.
-    pub fn finish(&self) {
-        self.0.finish.notify_one();
-    }
-
-    /// Waits until it is to end like that.
-    pub async fn finishing(&self) {
-        self.0.finish.notified().await;
     }
 }
 

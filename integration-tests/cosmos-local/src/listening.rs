@@ -5,14 +5,12 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
@@ -31,8 +29,8 @@ const HTTP2_FRAME: u32 = 1024 * 1024;
 /// Most bytes of headers: session tokens of a container grow with its partitions.
 const HTTP2_HEADERS: u32 = 256 * 1024;
 
-/// How long the answer to whoever asked for a restart may take at most; its connection ends with the answer.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// How long whoever asked for a restart may take to read the answer.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// Serves a region; connections belong to this future, so that they end with it.
 pub async fn listen(mut listener: TcpListener, region: usize, tls: Option<TlsAcceptor>, shell: Arc<Shell>) {
@@ -90,12 +88,9 @@ impl Connections {
         Some(())
     }
 
-    /// Resets all but the asker's, which takes no more requests.
     fn reset_all_but(&self, asker: SocketAddr) {
         for (peer, cutter) in self.open.values() {
-            if *peer == asker {
-                cutter.finish();
-            } else {
+            if *peer != asker {
                 cutter.cut(true);
             }
         }
@@ -148,21 +143,6 @@ async fn connection(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
     let socket = Socket::new(stream, cutter.clone());
-    match tls {
-        None => answer(socket, entrance, shell, cutter).await,
-        Some(tls) => answer(tls.accept(socket).await?, entrance, shell, cutter).await,
-    }
-}
-
-async fn answer<S>(
-    stream: S,
-    entrance: Entrance,
-    shell: &Arc<Shell>,
-    cutter: &Cutter,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http2()
@@ -177,14 +157,17 @@ where
         let cutter = cutter.clone();
         async move { Ok::<_, Infallible>(serve(&shell, entrance, &cutter, request).await) }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = cutter.wait() => return Ok(()),
-        () = cutter.finishing() => connection.as_mut().graceful_shutdown(),
-    }
-    tokio::select! {
-        ended = connection => ended,
-        () = cutter.wait() => Ok(()),
+    match tls {
+        None => tokio::select! {
+            ended = builder.serve_connection(TokioIo::new(socket), service) => ended,
+            () = cutter.wait() => Ok(()),
+        },
+        Some(tls) => {
+            let stream = tls.accept(socket).await?;
+            tokio::select! {
+                ended = builder.serve_connection(TokioIo::new(stream), service) => ended,
+                () = cutter.wait() => Ok(()),
+            }
+        }
     }
 }

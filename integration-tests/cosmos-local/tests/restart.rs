@@ -8,11 +8,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use common::{Answer, Client, Local, ids};
 use cosmos_local::server::{Options, SecondRegion};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 
 /// For a server that is to come back; nothing is looked at in the meantime.
@@ -149,31 +146,6 @@ fn both_regions_go_connecting_is_refused_and_they_come_back_as_they_were() {
         let dead = open.read(&mut [0; 1]).unwrap_err();
         assert_eq!(dead.kind(), ErrorKind::ConnectionReset);
     }
-}
-
-/// Nothing in an answer over HTTP/2 ends the connection, and whoever asks may keep it.
-#[test]
-fn whoever_asks_over_http2_gets_the_answer_and_holds_nothing_up() {
-    let local = Local::start();
-    let address = host(&local.server().endpoint());
-    let sender = local.block_on(async {
-        let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                .await
-                .unwrap();
-        tokio::spawn(connection);
-        let request = hyper::Request::post(format!("http://{address}/_admin/restart"))
-            .body(Full::new(Bytes::from_static(b"{\"awayMillis\":0}")))
-            .unwrap();
-        let answer = sender.send_request(request).await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "{\"awayMillis\":0}");
-        sender
-    });
-    wait_until_back(&address);
-    drop(sender);
 }
 
 #[test]
