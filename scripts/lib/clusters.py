@@ -158,6 +158,8 @@ class StandaloneCluster:
             "heartbeat.interval": 1000,
             "heartbeat.timeout": 10000,
             "metrics.fetcher.update-interval": 1000,
+            # When a TaskManager dies while it is asked for its metrics, nobody is asked until this is over.
+            "web.timeout": "20 s",
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 1000,
             "restart-strategy.fixed-delay.delay": "1 s",
