@@ -22,8 +22,9 @@ const LARGEST_TRANSACTION: usize = 100;
 /// - the change was written before that merge was over, to one of its partitions or one that these came from;
 /// - the emission belongs to an unbroken run of such ones of its split: they are the beginning of a page, so nothing that
 ///   is emitted for the first time comes between them;
-/// - the run goes through what the split, or the one that it is a part of, had emitted last, in the same order, each
-///   change once, and reaches back by no more than a page;
+/// - the run goes through the changes that the split, or the one that it is a part of, had come to last, in the order in
+///   which they were emitted first, each once, and reaches back by no more than a page. A run for another merge that was
+///   cut short by a failure does not matter;
 /// - neither the split nor one that it is a part of has had another run for this merge, or a later one.
 ///
 /// **The end of the present state**, which says what comes as state and what as a change. It is taken again after the
@@ -146,9 +147,9 @@ impl Splits {
 struct Run {
     /// Merges that may have brought all of it, in their order.
     merges: Vec<usize>,
-    /// What was emitted last before it, oldest first.
+    /// The first emissions of the changes that the split had come to last, oldest first.
     page: Vec<usize>,
-    /// The emission before of the last change.
+    /// The first emission of the last change.
     last: Option<usize>,
     versions: HashSet<usize>,
 }
@@ -159,9 +160,9 @@ struct Pages<'a> {
     emissions: &'a Emissions<'a>,
     settings: &'a Settings,
     splits: &'a Splits,
-    /// For each emission that is not the first of its change the one before it. What came as state and what came as a
-    /// change are told apart.
-    before: HashMap<usize, usize>,
+    /// For each emission that is not the first of its change the first. What came as state and what came as a change are
+    /// told apart.
+    first: HashMap<usize, usize>,
     /// Merges that have had a run, each with the split.
     used: Vec<(usize, usize)>,
     found: HashSet<usize>,
@@ -169,12 +170,14 @@ struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     fn new(truth: &'a Truth, emissions: &'a Emissions<'a>, settings: &'a Settings, splits: &'a Splits) -> Self {
-        let mut before = HashMap::new();
+        let mut first = HashMap::new();
         for indexes in &emissions.of_version {
             for known in [false, true] {
                 let same = |index: &usize| emissions.all[*index].change.op.is_known() == known;
-                let same: Vec<usize> = indexes.iter().copied().filter(same).collect();
-                before.extend(same.windows(2).map(|pair| (pair[1], pair[0])));
+                let mut same = indexes.iter().copied().filter(same);
+                if let Some(earliest) = same.next() {
+                    first.extend(same.map(|index| (index, earliest)));
+                }
             }
         }
         Self {
@@ -182,7 +185,7 @@ impl<'a> Pages<'a> {
             emissions,
             settings,
             splits,
-            before,
+            first,
             used: Vec::new(),
             found: HashSet::new(),
         }
@@ -194,7 +197,7 @@ impl<'a> Pages<'a> {
             let mut run: Option<Run> = None;
             let mut broken = false;
             for &index in emissions {
-                let Some(&before) = self.before.get(&index) else {
+                let Some(&first) = self.first.get(&index) else {
                     self.close(split, run.take());
                     broken = false;
                     continue;
@@ -208,7 +211,7 @@ impl<'a> Pages<'a> {
                     self.close(split, run.take());
                 }
                 let open = run.get_or_insert_with(|| self.open(split, index));
-                if self.goes_on(open, split, index, before) {
+                if self.goes_on(open, split, index, first) {
                     self.found.insert(index);
                 } else {
                     self.close(split, run.take());
@@ -224,9 +227,9 @@ impl<'a> Pages<'a> {
         let of_lineage = |&&(of, _): &&(usize, usize)| self.splits.lies_in(split, of);
         let used = self.used.iter().filter(of_lineage).map(|(_, merge)| merge + 1).max();
         let longest = self.settings.page_size + LARGEST_TRANSACTION - 1;
-        let before = (0..index).rev();
+        let firsts = (0..index).rev().filter(|index| !self.first.contains_key(index));
         let of_lineage = |index: &usize| self.splits.lies_in(split, self.splits.of_emission[*index]);
-        let mut page: Vec<usize> = before.filter(of_lineage).take(longest).collect();
+        let mut page: Vec<usize> = firsts.filter(of_lineage).take(longest).collect();
         page.reverse();
         Run {
             merges: (used.unwrap_or(0)..self.settings.merges.len()).collect(),
@@ -237,7 +240,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Adds an emission to a run, unless it is none of it.
-    fn goes_on(&self, run: &mut Run, split: usize, index: usize, before: usize) -> bool {
+    fn goes_on(&self, run: &mut Run, split: usize, index: usize, first: usize) -> bool {
         let emission = &self.emissions.all[index];
         let version = &self.truth.versions[emission.version];
         let range = self.splits.ranges[split].as_ref();
@@ -246,12 +249,12 @@ impl<'a> Pages<'a> {
             merge.concerns(range, emission) && merge.had(version)
         };
         let merges: Vec<usize> = run.merges.iter().copied().filter(brings).collect();
-        let in_order = run.last.is_none_or(|last| last < before);
-        if merges.is_empty() || !in_order || run.page.binary_search(&before).is_err() {
+        let in_order = run.last.is_none_or(|last| last < first);
+        if merges.is_empty() || !in_order || run.page.binary_search(&first).is_err() {
             return false;
         }
         run.merges = merges;
-        run.last = Some(before);
+        run.last = Some(first);
         run.versions.insert(emission.version);
         true
     }

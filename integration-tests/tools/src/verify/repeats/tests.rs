@@ -169,6 +169,39 @@ fn each_merge_has_one_run_of_a_split_and_of_its_parts() {
 }
 
 #[test]
+fn a_run_that_a_failure_cut_short_is_followed_by_a_whole_one_of_the_next_merge() {
+    let files = |last: &[&str]| {
+        vec![
+            lines(&["a", "b", "c"], WHOLE, 101_000),
+            lines(&["a", "b"], WHOLE, 201_000),
+            lines(last, WHOLE, 401_000),
+        ]
+    };
+    let second = Merge {
+        began_ms: 400_000,
+        ..merge()
+    };
+    let both = merged(vec![merge(), second]);
+    assert_eq!(counts(&compare(&log(), &files(&["a", "b", "c", "d"]), &both)), (5, 0));
+    assert_eq!(
+        counts(&compare(&log(), &files(&["b", "a", "c", "d"]), &both)),
+        (3, 2),
+        "in another order"
+    );
+    let one = merged(vec![merge()]);
+    assert_eq!(
+        counts(&compare(&log(), &files(&["a", "b", "c", "d"]), &one)),
+        (2, 3),
+        "without a second merge"
+    );
+    assert_eq!(
+        counts(&compare(&log(), &files(&["c", "d"]), &one)),
+        (3, 0),
+        "the run goes on behind the failure"
+    );
+}
+
+#[test]
 fn what_is_brought_again_is_kept_together() {
     let log = served(log(), &[(1, 100), (2, 100), (2, 100), (4, 300)]);
     let whole = [
