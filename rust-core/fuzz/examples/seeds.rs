@@ -154,6 +154,9 @@ fn configurations() {
     let mut wrong = options.clone();
     wrong["key"] = json!("c2VjcmV0c2VjcmV0c2VjcmV0!");
     put("configuration", "key-no-base64", wrong.to_string());
+    wrong["mode"] = json!("ALL");
+    wrong["key"] = json!("ALL_VERSIONS_AND_DELETES");
+    put("configuration", "key-of-words-of-the-message", wrong.to_string());
     wrong = options;
     wrong["pageSise"] = json!(1);
     put("configuration", "unknown-option", wrong.to_string());
