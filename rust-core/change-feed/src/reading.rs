@@ -75,6 +75,8 @@ pub struct Reading {
     in_trouble: bool,
     /// How many answers in a row had nothing new and did not come to the end of a bounded read.
     waits_for_end: u32,
+    /// How often the end was taken again since an answer was judged by it.
+    ends_taken: u32,
     /// How often it went on from elsewhere, for its changes were no longer kept, since changes were read last.
     anew: u32,
     /// The end of the present state was taken again: what was written since it was pinned comes now and as changes.
@@ -100,6 +102,7 @@ impl Reading {
             unreadable: 0,
             in_trouble: false,
             waits_for_end: 0,
+            ends_taken: 0,
             anew: 0,
             overlaps: false,
             most: manner.page_size.saturating_add(LARGEST_BATCH),
@@ -241,7 +244,13 @@ impl Reading {
                 self.notes.push(Note::EndTakenAgain(end.clone()));
                 self.overlaps = self.position().then.is_some();
                 self.cursor.set_end(end);
-                self.state = State::Ready;
+                self.ends_taken += 1;
+                // Two regions or gateways that do not agree yet on a merge void each other's ends.
+                self.state = if self.ends_taken > 1 {
+                    State::Waiting(self.retry.next_wait(None))
+                } else {
+                    State::Ready
+                };
             }
             Err(failure) => self.failed(failure),
         }
@@ -289,8 +298,11 @@ impl Reading {
     /// Whether the container's name still stands for this container.
     pub fn found_again(&mut self, found: Attempt<()>) {
         match (std::mem::replace(&mut self.state, State::Ready), found) {
-            // A name cache that lags: the same again.
-            (State::Lost(error), Ok(()) | Err(Failure::Transient { .. } | Failure::Moved(_))) => {
+            // A name cache that lags, or an answer that does not tell: the same again, and another look if it is missing still.
+            (
+                State::Lost(error),
+                Ok(()) | Err(Failure::Transient { .. } | Failure::Moved(_) | Failure::Unreadable(_)),
+            ) => {
                 self.try_again(error, false, None);
             }
             (State::Lost(_), Err(failure)) => self.fail(failure.into_error()),
@@ -401,6 +413,7 @@ impl Reading {
             self.anew = 0;
         }
         self.retry.reset();
+        self.ends_taken = 0;
         self.waits_for_end = match &fetched_by.end {
             Some(End::Lsn(_)) if page.not_modified && !accepted.finished && !accepted.switched => {
                 self.waits_for_end + 1
@@ -428,7 +441,9 @@ impl Reading {
             self.overlaps = false;
             self.notes.push(Note::PresentStateRead);
         }
-        let wait = if page.not_modified && !accepted.switched {
+        // An answer may bring nothing and not say so.
+        let nothing = page.not_modified || (accepted.documents() == 0 && !accepted.moved);
+        let wait = if nothing && !accepted.switched {
             Some(self.idle.next_wait(None))
         } else {
             self.idle.reset();

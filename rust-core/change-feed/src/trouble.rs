@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tells of failures that are tried again, few lines for however many ranges and requests: one when the first range of a
 //! session is in trouble, one when the last is out of it, and in between, the longer the more rarely, which range has not
-//! been read for how long. Pure but for the lock: the time comes from outside.
+//! been read for how long. Trouble that comes and goes, like steady throttling, is told of once a minute. Pure but for the
+//! lock: the time comes from outside.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use crate::logs::{Level, LogQueue};
 
 /// A range that has not been read for so long is told of.
 const LONG: Duration = Duration::from_secs(60);
+/// No episode is told of sooner behind one that was.
+const RECENT: Duration = Duration::from_secs(60);
 /// What lasts is told of so often at least.
 const RAREST: Duration = Duration::from_secs(900);
 
@@ -36,7 +39,11 @@ struct Behind {
 #[derive(Debug, Default)]
 struct Episode {
     failing: HashMap<String, Failing>,
-    /// Ranges that were in trouble at any time of the episode.
+    /// Whether the log says that there is trouble.
+    told: bool,
+    /// When an episode began last that was told of.
+    last_told: Option<Instant>,
+    /// Ranges that were in trouble at any time of the episode, or of those before that were not told of.
     touched: HashSet<String>,
     failures: u64,
     /// When what lasts is told of next, and how long to be silent after that.
@@ -53,7 +60,9 @@ impl Trouble {
     /// A request of the range failed at `now` and will be tried again.
     pub fn begin(&self, logs: &LogQueue, split_id: &str, error: &Error, now: Instant) {
         let mut episode = self.episode.lock();
-        if episode.failing.is_empty() {
+        if episode.failing.is_empty() && episode.last_told.is_none_or(|last| now.duration_since(last) >= RECENT) {
+            episode.told = true;
+            episode.last_told = Some(now);
             logs.log(Level::Warn, || {
                 format!("range {split_id}: {error}; trying again, further failures are counted and not told")
             });
@@ -114,7 +123,11 @@ impl Trouble {
         let mut episode = self.episode.lock();
         let failing = episode.failing.remove(split_id)?;
         if episode.failing.is_empty() {
-            let Episode { touched, failures, .. } = std::mem::take(&mut *episode);
+            episode.next = None;
+        }
+        if episode.failing.is_empty() && std::mem::take(&mut episode.told) {
+            let touched = std::mem::take(&mut episode.touched);
+            let failures = std::mem::take(&mut episode.failures);
             logs.log(Level::Info, || {
                 format!(
                     "reading again after {failures} failed requests of {} ranges",
@@ -141,6 +154,7 @@ impl Episode {
             self.next = Some((longest.since + LONG, silence));
             return;
         }
+        self.told = true;
         logs.log(Level::Warn, || {
             format!(
                 "range {id} has not been read for {} s, the longest of {} whose requests fail; its last failure: {}; still trying",
@@ -166,17 +180,55 @@ mod tests {
     fn an_episode_of_many_ranges_is_two_lines() {
         let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Info));
         let error = Error::new(Code::ServiceError, "503");
-        for _ in 0..2 {
+        let begin = Instant::now();
+        for now in [begin, begin + RECENT] {
             for id in ["a", "b", "a"] {
-                trouble.begin(&logs, id, &error, Instant::now());
+                trouble.begin(&logs, id, &error, now);
             }
-            trouble.over(&logs, "a", Instant::now());
-            trouble.over(&logs, "never", Instant::now());
-            trouble.over(&logs, "b", Instant::now());
+            trouble.over(&logs, "a", now);
+            trouble.over(&logs, "never", now);
+            trouble.over(&logs, "b", now);
             let lines = lines(&logs);
             assert_eq!(lines.len(), 2, "{lines:?}");
             assert_eq!(lines[1], "reading again after 3 failed requests of 2 ranges");
         }
+    }
+
+    #[test]
+    fn trouble_that_comes_and_goes_is_told_once_a_minute() {
+        let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Info));
+        let error = Error::new(Code::ServiceError, "429");
+        let begin = Instant::now();
+        for tenth in 0..1200 {
+            let now = begin + Duration::from_millis(tenth * 100);
+            trouble.begin(&logs, "a", &error, now);
+            trouble.over(&logs, "a", now);
+        }
+        let lines = lines(&logs);
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[1], "reading again after 1 failed requests of 1 ranges");
+        assert_eq!(lines[3], "reading again after 600 failed requests of 1 ranges");
+    }
+
+    #[test]
+    fn trouble_that_comes_again_and_stays_is_told_of() {
+        let (trouble, logs) = (Trouble::default(), LogQueue::new(Level::Info));
+        let error = Error::new(Code::ServiceError, "503");
+        let begin = Instant::now();
+        trouble.begin(&logs, "a", &error, begin);
+        trouble.over(&logs, "a", begin);
+        assert_eq!(lines(&logs).len(), 2);
+        for second in 1..=61 {
+            assert!(lines(&logs).is_empty(), "{second}");
+            trouble.begin(&logs, "a", &error, begin + Duration::from_secs(second));
+        }
+        let told = lines(&logs);
+        assert!(
+            matches!(&told[..], [line] if line.contains("has not been read for 60 s")),
+            "{told:?}"
+        );
+        trouble.over(&logs, "a", begin + Duration::from_secs(62));
+        assert_eq!(lines(&logs).len(), 1, "reading again");
     }
 
     #[test]

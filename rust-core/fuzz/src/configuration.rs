@@ -37,9 +37,11 @@ fn with_two_keys(input: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Changes the highest bit of each digit: the low bits of the last one decide whether the whole is base64.
 fn another(key: &str) -> String {
     key.chars()
-        .map(|digit| match BASE64.iter().position(|other| digit == char::from(*other)) {
-            Some(value) => char::from(BASE64[value ^ 32]),
-            None => digit,
-        })
+        .map(
+            |digit| match BASE64.iter().position(|other| digit == char::from(*other)) {
+                Some(value) => char::from(BASE64[value ^ 32]),
+                None => digit,
+            },
+        )
         .collect()
 }

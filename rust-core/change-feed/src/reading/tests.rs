@@ -156,6 +156,14 @@ fn a_missing_container_is_looked_for_by_name() {
     assert!(matches!(reading.next_step(), Step::Fetch));
     reading.answered(Err(missing()));
     reading.next_step();
+    reading.found_again(Err(Failure::Unreadable(Error::new(Code::ServiceError, "no JSON"))));
+    assert!(
+        matches!(reading.next_step(), Step::Wait(_)),
+        "an answer that does not tell"
+    );
+    assert!(matches!(reading.next_step(), Step::Fetch));
+    reading.answered(Err(missing()));
+    reading.next_step();
     reading.found_again(Err(missing()));
     assert!(matches!(ended(&mut reading), Outcome::Failed(error) if error.code == Code::ContainerNotFound));
 }
@@ -233,6 +241,56 @@ fn a_void_end_is_taken_again_before_the_page_is_read() {
     reading.answered(Ok(answer));
     assert!(matches!(reading.next_step(), Step::Deliver(_)));
     assert!(matches!(ended(&mut reading), Outcome::Finished));
+}
+
+#[test]
+fn ends_that_void_each_other_are_waited_for() {
+    let mut bounded = position();
+    let at = |lsn, id| LineageLsn {
+        lsn,
+        lineage: lineage(id, "", "FF"),
+    };
+    bounded.end = Some(End::Lsn(at(5, "0")));
+    let mut reading = reading(bounded);
+    for already_taken in [false, true, true] {
+        // Pages come from the merged partition, ends from a region that has not seen the merge.
+        let answer = page(&reading, "9", &[1, 2]);
+        reading.answered(Ok(answer));
+        while matches!(reading.next_step(), Step::ListPartitions { .. }) {
+            reading.listed(Ok(vec![partition("9", &["0", "8"], "", "FF")]));
+        }
+        assert!(
+            matches!(reading.next_step(), Step::TakeEnd),
+            "the same until it is answered"
+        );
+        reading.end_taken(Ok(at(5, "0")));
+        if already_taken {
+            assert!(matches!(reading.next_step(), Step::Wait(_)));
+        }
+        assert!(matches!(reading.next_step(), Step::Fetch));
+    }
+}
+
+#[test]
+fn an_empty_page_that_goes_nowhere_is_waited_for_like_a_304() {
+    let mut reading = reading(position());
+    let empty = |reading: &mut Reading| {
+        let mut answer = page(reading, "0", &[]);
+        answer.not_modified = false;
+        answer.lsn = Some(1);
+        reading.answered(Ok(answer));
+        loop {
+            match reading.next_step() {
+                Step::ListPartitions { .. } => reading.listed(Ok(vec![partition("0", &[], "", "FF")])),
+                step => return step,
+            }
+        }
+    };
+    assert!(matches!(empty(&mut reading), Step::Deliver(_)), "it has come further");
+    for _ in 0..3 {
+        assert!(matches!(reading.next_step(), Step::Fetch));
+        assert!(matches!(empty(&mut reading), Step::Wait(_)));
+    }
 }
 
 fn moved() -> Failure {
