@@ -129,6 +129,10 @@ public final class CosmosDBSourceBuilder<T> {
     /**
      * Whether feed ranges move between the readers of a running job when some have more to read
      * than others; on when not set. Without checkpoints, and with a stop position, none ever does.
+     *
+     * <p>To be switched off with unaligned checkpoints, and with an {@code AsyncDataStream} between
+     * the source and a {@code keyBy}: a complete checkpoint does not mean there that what was
+     * emitted before it has been processed, and the changes of a key could overtake each other.
      */
     public CosmosDBSourceBuilder<T> rebalancing(boolean rebalancing) {
         this.rebalancing = rebalancing;
@@ -136,9 +140,10 @@ public final class CosmosDBSourceBuilder<T> {
     }
 
     /**
-     * How long a feed range may stand still to move to another reader; a minute when not set. A
-     * move takes about two checkpoint intervals, so with checkpoints further apart than half of
-     * this nothing moves.
+     * How long a feed range may take to move to another reader, standing still for a part of it; a
+     * minute when not set. A move takes about two checkpoint intervals, so with checkpoints further
+     * apart than half of this nothing moves. One that takes longer, or up to a quarter more, is
+     * given up.
      */
     public CosmosDBSourceBuilder<T> longestMove(Duration longestMove) {
         this.longestMove = longestMove;

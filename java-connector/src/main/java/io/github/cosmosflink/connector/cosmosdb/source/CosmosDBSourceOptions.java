@@ -86,8 +86,9 @@ public final class CosmosDBSourceOptions {
                     .durationType()
                     .defaultValue(Duration.ofMinutes(1))
                     .withDescription(
-                            "How long a feed range may stand still to move to another reader. A move"
-                                    + " takes about two checkpoint intervals; with longer ones nothing moves.");
+                            "How long a feed range may take to move to another reader. That is about two"
+                                    + " checkpoint intervals; with longer ones nothing moves, and what takes"
+                                    + " longer is given up.");
 
     public static final ConfigOption<Boolean> IGNORE_DELETES =
             ConfigOptions.key("ignoreDeletes")

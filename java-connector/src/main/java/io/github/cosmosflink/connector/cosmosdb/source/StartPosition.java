@@ -57,7 +57,10 @@ public final class StartPosition implements Serializable {
         return of(Kind.BEGINNING);
     }
 
-    /** Only what changes from the first contact with the container on. */
+    /**
+     * Only what changes from now on: each feed range is asked for its latest change once, between
+     * the job's start and its first checkpoint.
+     */
     public static StartPosition now() {
         return of(Kind.NOW);
     }

@@ -5,8 +5,7 @@ import java.time.Duration;
 
 /**
  * Whether checkpoints are so close to each other that a split may stand still until one that has it
- * parked is complete. Only this part of rebalancing knows a clock: everything after it is counted
- * in checkpoints.
+ * parked is complete.
  */
 final class CheckpointPace {
 

@@ -92,6 +92,22 @@ public final class CosmosDBSplitEnumerator
                 configuration.describeContainer(),
                 known.size());
         context.callAsync(() -> discovery.discover(known), this::onDiscovered);
+        if (configuration.isRebalancing() && !configuration.isBounded()) {
+            long millis =
+                    Math.max(
+                            1,
+                            configuration.longestMove().toMillis()
+                                    / TransferLedger.PARTS_OF_THE_LONGEST);
+            context.callAsync(() -> true, this::onTimePassed, millis, millis);
+        }
+    }
+
+    /** The clock of moves that no checkpoint completes. */
+    private void onTimePassed(Boolean ignored, @Nullable Throwable failure) {
+        if (!closed) {
+            coordination.timePassed();
+            show();
+        }
     }
 
     private void onDiscovered(List<CosmosDBSplit> found, @Nullable Throwable failure) {

@@ -41,10 +41,13 @@ public final class FeedRangeCoordination {
     /** In the place of a reader. */
     private static final int FLINK = -1;
 
+    /** In the place of a reader. */
+    private static final int CLOCK = -2;
+
     /** An input that would make commands. */
     private static final class Deferred {
 
-        /** Whose input it is, or {@link #FLINK}. */
+        /** Whose input it is, or {@link #FLINK}, or {@link #CLOCK}. */
         final int reader;
 
         final Runnable decision;
@@ -172,6 +175,10 @@ public final class FeedRangeCoordination {
             // it cannot be told anything, not even to drop a copy.
             return;
         }
+        if (heard.contains(reader)) {
+            // It has started anew, and whoever stands between Flink and us has not said so.
+            readerReset(reader, List.of());
+        }
         List<Held> held = new ArrayList<>();
         for (Held split : event.splits()) {
             if (!split.isParked()
@@ -276,6 +283,17 @@ public final class FeedRangeCoordination {
         // A later one says all that an earlier one says.
         deferred.removeIf(input -> input.reader == FLINK);
         decide(FLINK, () -> move(checkpoint, mayMove));
+    }
+
+    /**
+     * A part of the longest time of a move has passed, one of {@link
+     * TransferLedger#PARTS_OF_THE_LONGEST}.
+     */
+    public void timePassed() {
+        if (transfers.timePassed()) {
+            deferred.removeIf(input -> input.reader == CLOCK);
+            decide(CLOCK, () -> transfers.cancelWhatTakesTooLong(readers));
+        }
     }
 
     private void move(long checkpoint, boolean mayMove) {

@@ -16,7 +16,8 @@ import java.util.stream.Collectors;
 
 /**
  * The splits that are on their way from one running reader to another, as docs/decisions/0007
- * describes it. Knows no clock: time is counted in checkpoints. For one thread.
+ * describes it. Knows no clock: time is counted in checkpoints, and where none is completed in the
+ * parts of the longest move that it is told of. For one thread.
  *
  * <p>A transfer is not part of any checkpoint: after a restore none is noted, and each parked copy
  * is judged by its holder's report alone. A move is: it says that a parked copy, wherever it turns
@@ -26,6 +27,9 @@ final class TransferLedger {
 
     /** A transfer that is not committed within so many completed checkpoints is cancelled. */
     static final int PATIENCE = 10;
+
+    /** In so many parts it is told that the longest time of a move passes. */
+    static final int PARTS_OF_THE_LONGEST = 4;
 
     /**
      * A holder that is asked to release and has been silent for so many completed checkpoints is
@@ -66,6 +70,9 @@ final class TransferLedger {
         long parkedAfter;
 
         int completed;
+
+        /** Parts of the longest time of a move that have passed. */
+        int parts;
 
         Transfer(long number, String splitId, int from, int to) {
             this.number = number;
@@ -187,6 +194,34 @@ final class TransferLedger {
         Transfer transfer = transfers.get(number);
         if (transfer != null && transfer.from == reader) {
             cancel(transfer, readers);
+        }
+    }
+
+    /**
+     * A part of the longest time of a move has passed.
+     *
+     * @return whether a transfer has taken longer
+     */
+    boolean timePassed() {
+        boolean anyTooLong = false;
+        for (Transfer transfer : transfers.values()) {
+            transfer.parts++;
+            anyTooLong |= takesTooLong(transfer);
+        }
+        return anyTooLong;
+    }
+
+    /** The first part may have begun long before the transfer. */
+    private static boolean takesTooLong(Transfer transfer) {
+        return transfer.parts > PARTS_OF_THE_LONGEST;
+    }
+
+    /** Gives up what takes longer than a move may take: no checkpoint has completed for so long. */
+    void cancelWhatTakesTooLong(Readers readers) {
+        for (Transfer transfer : new ArrayList<>(transfers.values())) {
+            if (takesTooLong(transfer)) {
+                cancel(transfer, readers);
+            }
         }
     }
 

@@ -31,7 +31,7 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
     private final SplitEnds ends;
 
     /** Nothing is read after it. */
-    @Nullable private Exception failure;
+    @Nullable private Throwable failure;
 
     CosmosDBSplitReader(ChangeFeedSession session, SplitEnds ends) {
         this.session = session;
@@ -43,7 +43,9 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
         if (failure == null) {
             try {
                 return next();
-            } catch (ChangeFeedException | RuntimeException e) {
+            } catch (Throwable e) {
+                // Errors too: what is thrown here gets to the task by a notification that can be
+                // lost.
                 failure = e;
             }
         }
@@ -92,7 +94,7 @@ final class CosmosDBSplitReader implements SplitReader<CommitGroup, CosmosDBSpli
                     change.splits().stream()
                             .map(CosmosDBSplit::toSnapshot)
                             .collect(Collectors.toList()));
-        } catch (ChangeFeedException | RuntimeException e) {
+        } catch (Throwable e) {
             failure = new IOException("cannot read " + change.splits(), e);
         }
     }

@@ -13,7 +13,7 @@ final class PageRecords implements RecordsWithSplitIds<CommitGroup> {
 
     @Nullable private final ChangeFeedPage page;
     private final Set<String> finishedSplits;
-    @Nullable private final Exception failure;
+    @Nullable private final Throwable failure;
 
     private boolean splitGiven;
     private int nextGroup;
@@ -21,7 +21,7 @@ final class PageRecords implements RecordsWithSplitIds<CommitGroup> {
     private PageRecords(
             @Nullable ChangeFeedPage page,
             Set<String> finishedSplits,
-            @Nullable Exception failure) {
+            @Nullable Throwable failure) {
         this.page = page;
         this.finishedSplits = finishedSplits;
         this.failure = failure;
@@ -41,7 +41,7 @@ final class PageRecords implements RecordsWithSplitIds<CommitGroup> {
     }
 
     /** Fails the task when it gets here. */
-    static PageRecords failed(Exception failure) {
+    static PageRecords failed(Throwable failure) {
         return new PageRecords(null, Collections.emptySet(), failure);
     }
 

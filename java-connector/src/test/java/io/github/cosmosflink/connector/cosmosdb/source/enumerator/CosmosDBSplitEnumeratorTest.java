@@ -87,6 +87,15 @@ class CosmosDBSplitEnumeratorTest {
         assertThat(model.lastSession().isClosed()).isTrue();
     }
 
+    /** What moves that no checkpoint completes are given up by. */
+    @Test
+    void aClockRunsWhereSplitsMay() {
+        started(StopPosition.latest());
+        assertThat(context.getExecutorService().getAllPeriodicScheduledTask()).isEmpty();
+        started(StopPosition.never());
+        assertThat(context.getExecutorService().getAllPeriodicScheduledTask()).hasSize(1);
+    }
+
     @Test
     void readersGetTheirRangesWhicheverComesFirst() {
         CosmosDBSplitEnumerator enumerator = enumerator(StopPosition.never());

@@ -354,6 +354,45 @@ class FeedRangeCoordinationTest {
                         B + " " + TransferCommand.of(Kind.HOLD_WATERMARK, 2, "l"));
     }
 
+    /** No checkpoint completes any more: what is parked for one would stand still for ever. */
+    @Test
+    void aMoveThatTakesTooLongIsGivenUpWithoutACheckpoint() {
+        parkAt(NONE);
+        begin(2);
+        for (int part = 0; part <= TransferLedger.PARTS_OF_THE_LONGEST + 1; part++) {
+            coordination.timePassed();
+            assertThat(sent()).as("checkpoint 2 may be one that ends the job").isEmpty();
+        }
+        readOn();
+        assertThat(sent()).containsExactly(command(B, Kind.DROP_HOLD), command(A, Kind.RESUME));
+        assertThat(coordination.cancelledCount()).isEqualTo(1);
+
+        coordination.completed(2, true);
+        assertThat(coordination.movedCount()).as("given up for good").isZero();
+    }
+
+    @Test
+    void aMoveHasItsTime() {
+        parkAt(NONE);
+        for (int part = 0; part < TransferLedger.PARTS_OF_THE_LONGEST; part++) {
+            coordination.timePassed();
+        }
+        pass(2);
+        coordination.completed(2, true);
+        assertThat(coordination.movedCount()).isEqualTo(1);
+    }
+
+    /** As in a source of sources, which keeps an empty reset to itself. */
+    @Test
+    void aReaderThatStartsAnewWithoutAResetIsOneThatWasReset() {
+        parkAt(NONE);
+        holds(A, left, right);
+        assertThat(sent()).contains(command(B, Kind.DROP_HOLD));
+        pass(2);
+        coordination.completed(2, false);
+        assertThat(coordination.movedCount()).as("A reads it").isZero();
+    }
+
     /** Flink does not poll it: it is ahead of B's watermark, which is held for its split. */
     @Test
     void aHolderThatIsNotPolledIsNotWaitedForNorAskedAgain() {

@@ -387,6 +387,17 @@ class CosmosDBSourceReaderTest {
     }
 
     @Test
+    void anErrorGoesThroughTheQueue() {
+        Error error = new NoClassDefFoundError("gone");
+        session.fail(error);
+        CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new SplitEnds());
+
+        RecordsWithSplitIds<CommitGroup> records = splitReader.fetch();
+
+        assertThatThrownBy(records::nextSplit).hasRootCause(error);
+    }
+
+    @Test
     void aRefusedPositionGoesThroughTheQueue() throws Exception {
         CosmosDBSplitReader splitReader = new CosmosDBSplitReader(session, new SplitEnds());
         CosmosDBSplit bad = CosmosDBSplit.of(new SplitSnapshot("bad", "[bad)", "x:0".getBytes()));

@@ -380,6 +380,13 @@ final class ModelJob {
         }
     }
 
+    /** Longer than a move may take. */
+    void longTimePasses() {
+        for (int i = 0; i < 10; i++) {
+            loop.add(coordination::timePassed);
+        }
+    }
+
     /** Gives up the newest checkpoint. */
     void abortNewest() {
         if (!pending.isEmpty()) {

@@ -163,6 +163,9 @@ final class Schedule {
                 break;
             case 20:
                 job.announce();
+                if (random.nextInt(4) == 0) {
+                    job.longTimePasses();
+                }
                 break;
             case 21:
                 drain();

@@ -46,6 +46,7 @@ public final class ScriptedSession implements ChangeFeedSession {
     @Nullable private Thread lastPoller;
     private boolean closed;
     @Nullable private ChangeFeedException failure;
+    @Nullable private Error error;
     private List<SplitSnapshot> lastKnown;
     private long documents;
     private int answers;
@@ -92,6 +93,12 @@ public final class ScriptedSession implements ChangeFeedSession {
     }
 
     /** What the last discovery was told to be known. */
+    /** Lets the next poll throw it. */
+    public synchronized void fail(Error newError) {
+        this.error = newError;
+        notifyAll();
+    }
+
     public synchronized List<SplitSnapshot> lastKnown() {
         return lastKnown;
     }
@@ -152,6 +159,9 @@ public final class ScriptedSession implements ChangeFeedSession {
             checkOpen();
             if (failure != null) {
                 throw failure;
+            }
+            if (error != null) {
+                throw error;
             }
             if (woken) {
                 woken = false;

@@ -209,10 +209,10 @@ final class JsonColumns {
         return number;
     }
 
-    /** Bounded, or a short text like 1e999999999 would take all memory. */
+    /** Bounded, or a short text like 1e999999999 or 1e-999999999 would take all memory and time. */
     private static BigInteger bigInteger(BigDecimal number) {
-        if (number.scale() < -400) {
-            throw new ArithmeticException("too large");
+        if (Math.abs((long) number.scale()) > 400) {
+            throw new ArithmeticException("too many digits");
         }
         return number.toBigIntegerExact();
     }

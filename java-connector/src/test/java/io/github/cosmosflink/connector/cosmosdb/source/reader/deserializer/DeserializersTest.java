@@ -219,6 +219,7 @@ class DeserializersTest {
                 "BYTE    | 200          | number",
                 "LONG    | 1e400000000  | number",
                 "BIG_INT | 1e400000000  | number",
+                "BIG_INT | 1e-400000000 | number",
                 "FLOAT   | 1e39         | number",
                 "DOUBLE  | -1e400       | number",
                 "INT     | \"1\"        | string",
