@@ -25,7 +25,9 @@ class Journal:
 
     def note(self, what, **details):
         with self._lock:
-            self.counts[what] = self.counts.get(what, 0) + 1
+            kinds = [what, f"{what} by {details['by']}"] if "by" in details else [what]
+            for kind in kinds:
+                self.counts[kind] = self.counts.get(kind, 0) + 1
             seconds = round(time.monotonic() - self._begin, 1)
             line = {"seconds": seconds, "at": int(time.time() * 1000), "what": what, **details}
             self._file.write(json.dumps(line) + "\n")
@@ -336,11 +338,11 @@ class ClusterTormentor:
         self._recover()
 
     def rescale_in_place(self):
-        """Without a savepoint, where the scheduler can do that."""
+        """Without a savepoint, which the adaptive scheduler can do: a JobManager that has it takes over first."""
         if not self._adaptive:
-            return self.kill_task_manager()
+            self.kill_job_manager()
         parallelism = self._parallelism()
         self._cluster.rest.rescale(self._run.job, parallelism)
         self._run.parallelism = parallelism
         self._journal.note("rescale", by="scheduler", parallelism=parallelism)
-        return self._recover()
+        self._recover()
