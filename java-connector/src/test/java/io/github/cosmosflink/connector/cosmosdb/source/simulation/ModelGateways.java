@@ -3,6 +3,7 @@ package io.github.cosmosflink.connector.cosmosdb.source.simulation;
 
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.Readers;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
+import io.github.cosmosflink.connector.cosmosdb.source.transfer.TransferCommand;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,6 +19,9 @@ final class ModelGateways implements Readers {
     private final Map<Integer, ModelTask> registered;
     private final SplitAssignmentTracker<CosmosDBSplit> tracker;
     private final int parallelism;
+
+    /** The reader that a split has moved away from last. */
+    private int lastHolder;
 
     ModelGateways(
             Map<Integer, ModelTask> registered,
@@ -56,6 +60,14 @@ final class ModelGateways implements Readers {
     @Override
     public void send(int reader, SourceEvent event) {
         task(reader).send(event);
+        if (event instanceof TransferCommand
+                && ((TransferCommand) event).kind() == TransferCommand.Kind.DROP_PARKED) {
+            lastHolder = reader;
+        }
+    }
+
+    int lastHolder() {
+        return lastHolder;
     }
 
     @Override

@@ -45,6 +45,7 @@ final class ModelJob {
     private boolean[] down;
 
     private FeedRangeCoordination coordination;
+    private ModelGateways gateways;
     private SplitAssignmentTracker<CosmosDBSplit> tracker;
 
     /** The coordinator's event loop. */
@@ -90,7 +91,8 @@ final class ModelJob {
         isStopping = false;
         hasStopped = false;
         boolean bounded = endLsn != Long.MAX_VALUE;
-        Readers readers = new ModelGateways(registered, tracker, parallelism);
+        gateways = new ModelGateways(registered, tracker, parallelism);
+        Readers readers = gateways;
         coordination =
                 last == null
                         ? FeedRangeCoordination.fresh(bounded, rebalancing, readers)
@@ -475,6 +477,11 @@ final class ModelJob {
 
     long movedSplits() {
         return coordination.movedCount();
+    }
+
+    /** The reader that a split has moved away from last. */
+    int lastHolder() {
+        return gateways.lastHolder();
     }
 
     /** The splits that each reader reads. */

@@ -83,7 +83,7 @@ final class Schedule {
                 troubleIn = random.nextInt(4) == 0 ? -1 : random.nextInt(12);
             }
             if (troubleIn-- == 0) {
-                trouble(random.nextInt(job.parallelism()));
+                troubleBehindAMove();
             }
         }
         if (!bounded) {
@@ -163,7 +163,7 @@ final class Schedule {
                 break;
             case 20:
                 job.announce();
-                if (random.nextInt(4) == 0) {
+                if (random.nextInt(30) == 0) {
                     job.longTimePasses();
                 }
                 break;
@@ -214,6 +214,19 @@ final class Schedule {
             default:
                 failAlone(reader);
         }
+    }
+
+    /** What comes back may be older than the move, in more ways than one. */
+    private void troubleBehindAMove() throws Exception {
+        if (failuresLeft < 2 || job.hasStopped() || random.nextInt(3) == 0) {
+            trouble(random.nextInt(job.parallelism()));
+            return;
+        }
+        failuresLeft--;
+        int reader = job.lastHolder();
+        job.fail(reader);
+        job.restart(reader);
+        checkpointBeforeItSpeaks(reader);
     }
 
     private void failAlone(int reader) throws Exception {
