@@ -105,10 +105,12 @@ fn a_page_whose_lsns_decrease_is_one_group_and_drops_only_a_prefix() {
 }
 
 #[test]
-fn a_group_that_goes_on_is_noticed() {
+fn a_group_that_goes_on_is_noticed_and_emitted_whole() {
     let mut cursor = cursor(None, None);
     assert!(judge(&mut cursor, &[1, 2]).notices.is_empty());
-    assert_eq!(judge(&mut cursor, &[2, 3]).notices, [Notice::GroupGoesOn]);
+    let rest = judge(&mut cursor, &[2, 3]);
+    assert_eq!(rest.notices, [Notice::GroupGoesOn]);
+    assert_eq!(rest.groups, [0..1, 1..2], "nothing is dropped");
 }
 
 #[test]
