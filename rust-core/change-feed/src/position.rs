@@ -28,12 +28,16 @@ pub struct Lineage {
     pub range: EpkRange,
 }
 
+/// Two parts or more, and what they became.
+const PARTS_AND_MERGED: usize = 3;
+
 impl Lineage {
     /// Whether LSNs of `partition` go on from this lineage's: it is the partition itself, or splits alone lead to it.
     ///
-    /// A split leaves two halves, so each step of the way down must have another side, listed itself or by what became of it.
-    /// A merged partition names its parts among its parents too, but they have no other side. In doubt the answer is no:
-    /// then a page is read again whole, while a wrong yes would drop changes.
+    /// What is merged has one successor, so whoever comes of one of the parts comes of the other and of the merged one: at
+    /// least three that the same partitions come of. Of a partition that was split, another side comes as well, or else two at
+    /// most have the same heirs. In doubt the answer is no: then a page is read again whole, while a wrong yes would drop
+    /// changes.
     pub fn leads_to(&self, partition: &PhysicalRange, topology: &[PhysicalRange]) -> bool {
         if self.partition_id == partition.id {
             return true;
@@ -42,17 +46,17 @@ impl Lineage {
             return false;
         };
         let narrower = self.range.contains(&partition.range) && !self.range.is_same(&partition.range);
-        let descends = |other: &PhysicalRange, id: &String| other.id == *id || other.parents.contains(id);
-        let mut steps = partition.parents[from..]
-            .iter()
-            .zip(partition.parents[from + 1..].iter().chain([&partition.id]));
-        // What is merged has one successor, which all that comes of it descends from: no step out of it passes.
+        let heirs_of = |id: &String| -> Vec<usize> {
+            let comes_of_it = |other: &PhysicalRange| other.id == *id || other.parents.contains(id);
+            (0..topology.len())
+                .filter(|&place| comes_of_it(&topology[place]))
+                .collect()
+        };
+        let heirs: Vec<_> = partition.parents.iter().chain([&partition.id]).map(heirs_of).collect();
         narrower
-            && steps.all(|(before, after)| {
-                topology
-                    .iter()
-                    .any(|other| descends(other, before) && !descends(other, after))
-            })
+            && heirs[from + 1..]
+                .iter()
+                .all(|one| heirs.iter().filter(|other| *other == one).count() < PARTS_AND_MERGED)
     }
 }
 

@@ -230,6 +230,27 @@ fn lsns_go_on_beside_a_merge() {
     assert!(!leads(&split_again, "7"));
 }
 
+/// 1 was split into 3 and 4, 3 into 7 and 8, 8 into 12 and 13; then 7 was merged with 12, its brother's child.
+#[test]
+fn lsns_go_on_though_a_brother_was_merged_with_a_nephew() {
+    let merged = [
+        partition("14", "10", "19", &["1", "3", "7", "8", "12"]),
+        partition("13", "19", "20", &["1", "3", "8"]),
+        partition("4", "20", "40", &["1"]),
+    ];
+    assert!(leads(&merged, "13"));
+    assert!(leads(&merged, "4"));
+    assert!(!leads(&merged, "14"));
+    let split_again = [
+        partition("15", "10", "18", &["1", "3", "7", "8", "12", "14"]),
+        partition("16", "18", "19", &["1", "3", "7", "8", "12", "14"]),
+        partition("13", "19", "20", &["1", "3", "8"]),
+        partition("4", "20", "40", &["1"]),
+    ];
+    assert!(leads(&split_again, "13"));
+    assert!(!leads(&split_again, "15") && !leads(&split_again, "16"));
+}
+
 #[test]
 fn lsns_do_not_go_on_through_merges() {
     let with_neighbour = [partition("5", "10", "80", &["1", "4"]), partition("6", "", "10", &[])];
