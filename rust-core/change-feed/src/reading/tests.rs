@@ -25,6 +25,20 @@ fn reading(position: Position) -> Reading {
     reading
 }
 
+fn lsn_on(id: &str, lsn: i64) -> LineageLsn {
+    LineageLsn {
+        lsn,
+        lineage: lineage(id, "", "FF"),
+    }
+}
+
+fn bounded_at(end: LineageLsn) -> Position {
+    Position {
+        end: Some(End::Lsn(end)),
+        ..position()
+    }
+}
+
 fn partition(id: &str, parents: &[&str], min: &str, max: &str) -> PhysicalRange {
     PhysicalRange {
         id: id.to_owned(),
@@ -222,20 +236,14 @@ fn a_release_drops_what_was_not_handed_over_and_changes_no_end() {
 
 #[test]
 fn a_void_end_is_taken_again_before_the_page_is_read() {
-    let mut bounded = position();
-    let at = |lsn, id| LineageLsn {
-        lsn,
-        lineage: lineage(id, "", "FF"),
-    };
-    bounded.end = Some(End::Lsn(at(5, "0")));
-    let mut reading = reading(bounded);
+    let mut reading = reading(bounded_at(lsn_on("0", 5)));
     let merged = || vec![partition("9", &["0", "8"], "", "FF")];
     let answer = page(&reading, "9", &[1, 2]);
     reading.answered(Ok(answer));
     reading.next_step();
     reading.listed(Ok(merged()));
     assert!(matches!(reading.next_step(), Step::TakeEnd));
-    reading.end_taken(Ok(at(1, "9")));
+    reading.end_taken(Ok(lsn_on("9", 1)));
     assert!(matches!(reading.next_step(), Step::Fetch));
     let answer = page(&reading, "9", &[1, 2]);
     reading.answered(Ok(answer));
@@ -245,13 +253,7 @@ fn a_void_end_is_taken_again_before_the_page_is_read() {
 
 #[test]
 fn ends_that_void_each_other_are_waited_for() {
-    let mut bounded = position();
-    let at = |lsn, id| LineageLsn {
-        lsn,
-        lineage: lineage(id, "", "FF"),
-    };
-    bounded.end = Some(End::Lsn(at(5, "0")));
-    let mut reading = reading(bounded);
+    let mut reading = reading(bounded_at(lsn_on("0", 5)));
     for already_taken in [false, true, true] {
         // Pages come from the merged partition, ends from a region that has not seen the merge.
         let answer = page(&reading, "9", &[1, 2]);
@@ -263,7 +265,7 @@ fn ends_that_void_each_other_are_waited_for() {
             matches!(reading.next_step(), Step::TakeEnd),
             "the same until it is answered"
         );
-        reading.end_taken(Ok(at(5, "0")));
+        reading.end_taken(Ok(lsn_on("0", 5)));
         if already_taken {
             assert!(matches!(reading.next_step(), Step::Wait(_)));
         }
@@ -403,14 +405,9 @@ fn what_a_range_goes_on_from_is_told_even_if_nothing_new_comes() {
 
 #[test]
 fn an_end_that_was_taken_again_is_told_even_if_nothing_new_comes() {
-    let mut bounded = position();
+    let mut bounded = bounded_at(lsn_on("0", 5));
     bounded.token = Some("t1".to_owned());
     bounded.mark = None;
-    let at = |lsn, id| LineageLsn {
-        lsn,
-        lineage: lineage(id, "", "FF"),
-    };
-    bounded.end = Some(End::Lsn(at(5, "0")));
     let mut reading = reading(bounded);
     let nothing = |reading: &Reading| Page {
         lsn: Some(3),
@@ -420,14 +417,14 @@ fn an_end_that_was_taken_again_is_told_even_if_nothing_new_comes() {
     reading.answered(Ok(answer));
     reading.next_step();
     reading.listed(Ok(vec![partition("9", &["0", "8"], "", "FF")]));
-    reading.end_taken(Ok(at(4, "9")));
+    reading.end_taken(Ok(lsn_on("9", 4)));
     reading.next_step();
     let answer = nothing(&reading);
     reading.answered(Ok(answer));
     let Step::Deliver(delivered) = reading.next_step() else {
         panic!("a state taken now would have the end taken once more")
     };
-    assert_eq!(delivered.accepted.end.end, Some(End::Lsn(at(4, "9"))));
+    assert_eq!(delivered.accepted.end.end, Some(End::Lsn(lsn_on("9", 4))));
 }
 
 #[test]
@@ -435,10 +432,7 @@ fn a_bounded_read_that_waits_for_a_replica_says_so() {
     let mut bounded = position();
     bounded.token = Some("t1".to_owned());
     bounded.mark = None;
-    let end = LineageLsn {
-        lsn: 5,
-        lineage: lineage("0", "", "FF"),
-    };
+    let end = lsn_on("0", 5);
     bounded.end = Some(End::Lsn(end));
     let mut reading = reading(bounded);
     let nothing = |reading: &mut Reading, lsn| {
@@ -491,10 +485,7 @@ fn what_may_come_again_after_a_merge_is_counted_over_pages_of_any_size() {
     };
     // The mark is in a page that was larger than those that come now.
     let marked = || Position {
-        mark: Some(LineageLsn {
-            lsn: 50,
-            lineage: lineage("0", "", "FF"),
-        }),
+        mark: Some(lsn_on("0", 50)),
         ..position()
     };
     let mut many = reading(marked());
