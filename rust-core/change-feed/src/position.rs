@@ -45,7 +45,9 @@ impl Lineage {
         let Some(from) = partition.parents.iter().position(|id| *id == self.partition_id) else {
             return false;
         };
-        let narrower = self.range.contains(&partition.range) && !self.range.is_same(&partition.range);
+        if !self.range.contains(&partition.range) || self.range.is_same(&partition.range) {
+            return false;
+        }
         let heirs_of = |id: &String| -> Vec<usize> {
             let comes_of_it = |other: &PhysicalRange| other.id == *id || other.parents.contains(id);
             (0..topology.len())
@@ -53,10 +55,9 @@ impl Lineage {
                 .collect()
         };
         let heirs: Vec<_> = partition.parents.iter().chain([&partition.id]).map(heirs_of).collect();
-        narrower
-            && heirs[from + 1..]
-                .iter()
-                .all(|one| heirs.iter().filter(|other| *other == one).count() < PARTS_AND_MERGED)
+        heirs[from + 1..]
+            .iter()
+            .all(|one| heirs.iter().filter(|other| *other == one).count() < PARTS_AND_MERGED)
     }
 }
 

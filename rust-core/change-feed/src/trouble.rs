@@ -122,10 +122,11 @@ impl Trouble {
     fn remove(&self, logs: &LogQueue, split_id: &str) -> Option<Failing> {
         let mut episode = self.episode.lock();
         let failing = episode.failing.remove(split_id)?;
-        if episode.failing.is_empty() {
-            episode.next = None;
+        if !episode.failing.is_empty() {
+            return Some(failing);
         }
-        if episode.failing.is_empty() && std::mem::take(&mut episode.told) {
+        episode.next = None;
+        if std::mem::take(&mut episode.told) {
             let touched = std::mem::take(&mut episode.touched);
             let failures = std::mem::take(&mut episode.failures);
             logs.log(Level::Info, || {

@@ -92,7 +92,7 @@ public final class CosmosDBSplitEnumerator
                 configuration.describeContainer(),
                 known.size());
         context.callAsync(() -> discovery.discover(known), this::onDiscovered);
-        if (configuration.isRebalancing() && !configuration.isBounded()) {
+        if (coordination.isRebalancing()) {
             long millis =
                     Math.max(
                             1,

@@ -112,6 +112,11 @@ public final class FeedRangeCoordination {
                 TransferLedger.restore(state));
     }
 
+    /** Whether splits ever move between readers. */
+    public boolean isRebalancing() {
+        return rebalancing;
+    }
+
     /** As {@link FeedRangeLedger#discoveredRanges}. */
     public List<CosmosDBSplit> discoveredRanges() {
         return ranges.discoveredRanges();

@@ -3,7 +3,6 @@ package io.github.cosmosflink.connector.cosmosdb.source.simulation;
 
 import io.github.cosmosflink.connector.cosmosdb.source.backend.SplitSnapshot;
 import io.github.cosmosflink.connector.cosmosdb.source.enumerator.FeedRangeCoordination;
-import io.github.cosmosflink.connector.cosmosdb.source.enumerator.Readers;
 import io.github.cosmosflink.connector.cosmosdb.source.split.CosmosDBSplit;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -92,14 +91,13 @@ final class ModelJob {
         hasStopped = false;
         boolean bounded = endLsn != Long.MAX_VALUE;
         gateways = new ModelGateways(registered, tracker, parallelism);
-        Readers readers = gateways;
         coordination =
                 last == null
-                        ? FeedRangeCoordination.fresh(bounded, rebalancing, readers)
+                        ? FeedRangeCoordination.fresh(bounded, rebalancing, gateways)
                         : FeedRangeCoordination.restored(
                                 bounded,
                                 rebalancing,
-                                readers,
+                                gateways,
                                 ModelState.enumeratorState(last.coordinator));
         List<SplitSnapshot> known = new ArrayList<>();
         coordination.discoveredRanges().forEach(split -> known.add(split.toSnapshot()));

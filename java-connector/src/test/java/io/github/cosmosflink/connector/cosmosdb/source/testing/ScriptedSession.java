@@ -92,13 +92,13 @@ public final class ScriptedSession implements ChangeFeedSession {
         return new HashSet<>(paused);
     }
 
-    /** What the last discovery was told to be known. */
     /** Lets the next poll throw it. */
     public synchronized void fail(Error newError) {
         this.error = newError;
         notifyAll();
     }
 
+    /** What the last discovery was told to be known. */
     public synchronized List<SplitSnapshot> lastKnown() {
         return lastKnown;
     }
